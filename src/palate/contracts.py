@@ -1,0 +1,94 @@
+"""The page to read first: what each stage of a recommender promises.
+
+raw files -> Dataset -> texts -> vectors;  Queries -> retrieve -> Slate -> rank -> guard -> explain -> Answer.
+
+Implementations are frozen dataclasses with a `config` field first; `fit` returns a fitted copy, so that a model
+being served is never changed. Fitted fields end in an underscore. Stages never import each other: they meet here.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Protocol, Self
+
+from palate.data.dataset import Dataset
+from palate.runtime import Runtime
+from palate.types import Floats, Queries, Ragged, Reason, Slate, Verdict
+
+Reasons = tuple[tuple[tuple[Reason, ...], ...], ...]  # per request, per place
+
+
+class Encoder(Protocol):
+    """Texts to vectors."""
+
+    def fit(self, texts: Sequence[str], runtime: Runtime) -> Self:
+        """Learn what is needed from the catalogue's texts; a pretrained encoder returns itself."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, role: Literal["query", "item"]) -> Floats:
+        """(N, dim) unit rows in the order of the texts; an empty text gives a zero row."""
+        ...
+
+
+class Retriever(Protocol):
+    """Requests to scores over the whole catalogue, and to the best items.
+
+    A row of scores depends on its own request alone, never on the others in the batch.
+    """
+
+    reads: ClassVar[frozenset[Literal["history", "text", "popularity"]]]
+
+    def fit(self, data: Dataset, runtime: Runtime) -> Self:
+        """A fitted copy. Reads `data` only; whatever is not in it is the future."""
+        ...
+
+    def scores(self, queries: Queries) -> Floats:
+        """(B, n_items) larger is better, never nan; a row of equal values where nothing can be said.
+
+        Seen and ineligible items are scored like any other: leaving them out is `retrieve`'s part.
+        Raises NotFittedError before `fit`.
+        """
+        ...
+
+    def retrieve(self, queries: Queries, k: int) -> Slate:
+        """(B, min(k, n_items)) the best eligible items that are not in `queries.seen`; ties go to the lower row."""
+        ...
+
+
+class Ranker(Protocol):
+    """A slate to the same items in a new order."""
+
+    def rank(self, queries: Queries, slate: Slate) -> Slate: ...
+
+
+class Guard(Protocol):
+    """A slate to a verdict: what may stay and which rule removes the rest. Never adds, never reorders."""
+
+    def check(self, queries: Queries, slate: Slate) -> Verdict: ...
+
+
+class Explainer(Protocol):
+    """A shown item to reasons, from the request's own history, wish or popularity, most important first."""
+
+    def explain(self, retriever: Retriever, queries: Queries, slate: Slate) -> Reasons:
+        """Per request and place the reasons; padding gets none."""
+        ...
+
+
+class Generator(Protocol):
+    """Prompts to texts, and answers to log-probabilities (N, A)."""
+
+    def generate(self, prompts: Sequence[str], max_tokens: int) -> list[str]: ...
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats: ...
+
+
+class Metric(Protocol):
+    """A slate and what each user truly wanted, to one number per user."""
+
+    @property
+    def name(self) -> str:
+        """How reports call it, for example "ndcg@10"."""
+        ...
+
+    def per_user(self, slate: Slate, truth: Ragged) -> Floats:
+        """(B,) nan where the truth is empty, so that a mean skips the user."""
+        ...

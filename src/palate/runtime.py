@@ -1,0 +1,54 @@
+"""The circumstances of a run, made once and handed down: seed, threads, cache folder, progress, logging."""
+
+import logging
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import platformdirs
+
+T = TypeVar("T")
+
+log = logging.getLogger("palate")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What every stage may ask for.
+
+    seed: the one seed of the run; `rng` derives an independent stream for each name from it.
+    quiet: no progress bars.
+    """
+
+    seed: int = 0
+    quiet: bool = True
+
+    def rng(self, name: str) -> np.random.Generator:
+        """An independent random stream for `name`, the same on every run with this seed."""
+        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+
+    def progress(self, steps: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Go through `steps`, showing a bar with the time left when a person watches."""
+        if self.quiet or not sys.stderr.isatty():
+            yield from steps
+            return
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(steps, label, total=total, console=Console(stderr=True), transient=True)
+
+
+def threads() -> int:
+    """How many threads native code may use: the processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Where assets and text vectors are kept: $PALATE_CACHE, or the user's cache folder."""
+    named = os.environ.get("PALATE_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("palate", appauthor=False))

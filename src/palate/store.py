@@ -1,0 +1,154 @@
+"""Saved models: a tree of dataclasses to a folder and back, hashes checked before anything is opened.
+
+    manifest.json        format, what it is, sha256 of every other file
+    tree.json            the dataclasses, their plain values, and the names of their arrays
+    arrays.safetensors   every array, matrix and list of texts
+
+Nothing is unpickled: a tree can only name the classes that the caller allows.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from scipy import sparse
+
+from palate.errors import StoreError
+
+FORMAT = 1
+_MANIFEST, _TREE, _ARRAYS = "manifest.json", "tree.json", "arrays.safetensors"
+
+
+def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
+    """Write `root` and what is to be known `about` it; an older save in `folder` is replaced in one step.
+
+    Refuses a folder that holds anything but a saved model.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / _MANIFEST).is_file():
+        raise StoreError(f"{folder}: exists and is not a saved model; choose another folder or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        tree = _flatten(root, arrays)
+        (fresh / _TREE).write_text(json.dumps(tree, ensure_ascii=False), encoding="utf8")
+        save_file(arrays, fresh / _ARRAYS)
+        files = {name: _sha256(fresh / name) for name in (_TREE, _ARRAYS)}
+        manifest = {"format": FORMAT, **about, "files": files}
+        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf8")
+        for name in (*files, _MANIFEST):
+            _sync(fresh / name)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What is known about a saved model; raises StoreError where there is none or it is of another format."""
+    path = folder / _MANIFEST
+    if not path.is_file():
+        raise StoreError(
+            f"{folder}: no saved model here (no {_MANIFEST}); make one with `palate train DATA --out {folder}`"
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+        found["files"][_TREE], found["files"][_ARRAYS]
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(f"{path}: damaged; save the model again") from None
+    if found.get("format") != FORMAT:
+        raise StoreError(f"{path}: format {found.get('format')!r}, this version reads {FORMAT}; train the model again")
+    return dict(found)
+
+
+def load(folder: Path, kinds: Mapping[str, type]) -> Any:
+    """The saved tree; only classes in `kinds` are built, and only from files that match their hashes."""
+    for name, expected in manifest(folder)["files"].items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise StoreError(f"{folder / name}: missing; restore it or train the model again")
+        if _sha256(folder / name) != expected:
+            raise StoreError(f"{folder / name}: damaged, its sha256 is not the one in {_MANIFEST}; restore it")
+    tree = json.loads((folder / _TREE).read_text(encoding="utf8"))
+    try:
+        arrays = load_file(folder / _ARRAYS)
+        return _build(tree, arrays, kinds)
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise StoreError(f"{folder}: saved by an incompatible version ({error}); train the model again") from error
+
+
+def _flatten(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """A value as JSON, its arrays moved to `arrays` under numbered names."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        name = f"{len(arrays)}"
+        arrays[name] = np.ascontiguousarray(value)
+        return {"array": name}
+    if isinstance(value, sparse.csr_matrix):
+        parts = [_flatten(part, arrays) for part in (value.data, value.indices, value.indptr)]
+        return {"csr": parts, "shape": list(value.shape)}
+    if isinstance(value, tuple) and value and all(isinstance(one, str) for one in value):
+        encoded = [one.encode("utf8", "surrogatepass") for one in value]
+        ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
+        return {"texts": [_flatten(part, arrays) for part in (np.frombuffer(b"".join(encoded), np.uint8), ends)]}
+    if isinstance(value, tuple):
+        return {"tuple": [_flatten(one, arrays) for one in value]}
+    if isinstance(value, Mapping):
+        return {"map": {key: _flatten(one, arrays) for key, one in value.items()}}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {one.name: _flatten(getattr(value, one.name), arrays) for one in dataclasses.fields(value) if one.init}
+        return {"kind": type(value).__name__, "fields": fields}
+    raise StoreError(f"{type(value).__name__}: this kind of value cannot be saved")
+
+
+def _build(node: Any, arrays: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The opposite of `_flatten`."""
+    if not isinstance(node, dict):
+        return node
+    if "array" in node:
+        return arrays[node["array"]]
+    if "csr" in node:
+        return sparse.csr_matrix(tuple(_build(part, arrays, kinds) for part in node["csr"]), tuple(node["shape"]))
+    if "texts" in node:
+        blob, ends = (_build(part, arrays, kinds) for part in node["texts"])
+        data, starts = blob.tobytes(), np.concatenate([[0], ends[:-1]])
+        return tuple(data[a:b].decode("utf8", "surrogatepass") for a, b in zip(starts, ends, strict=True))
+    if "tuple" in node:
+        return tuple(_build(one, arrays, kinds) for one in node["tuple"])
+    if "map" in node:
+        return {key: _build(one, arrays, kinds) for key, one in node["map"].items()}
+    fields = {key: _build(one, arrays, kinds) for key, one in node["fields"].items()}
+    return kinds[node["kind"]](**fields)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put `fresh` in the place of `folder`, which stays whole if that fails."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)

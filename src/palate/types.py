@@ -1,0 +1,230 @@
+"""The values that travel between stages: Ragged, Queries, Slate, Verdict, Reason.
+
+Arrays, not frames: B requests, K list length, n_items catalogue size. Users and items are
+row numbers here; outside ids never get past `palate.data`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.errors import ContractError
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+NO_ITEM = -1  # pads a slate on the right
+STRANGER = -1  # the row number of a user the model has never seen
+
+Basis = Literal["history", "text", "history+text", "popularity"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """Rows of different length in two arrays: `values` (N,) and `offsets` (B + 1,).
+
+    >>> rows = Ragged.of([[3, 1], [], [2]])
+    >>> len(rows), rows[0], rows.lengths
+    (3, array([3, 1], dtype=int32), array([2, 0, 1]))
+    """
+
+    values: Ints
+    offsets: Longs
+
+    @staticmethod
+    def of(rows: Sequence[Sequence[int] | Ints]) -> "Ragged":
+        """Pack a list of rows."""
+        lengths = np.array([len(row) for row in rows], np.int64)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        values = np.concatenate([np.asarray(row, np.int32) for row in rows]) if rows else np.zeros(0, np.int32)
+        return Ragged(values.astype(np.int32), offsets)
+
+    @staticmethod
+    def empty(n_rows: int) -> "Ragged":
+        """`n_rows` rows without values."""
+        return Ragged(np.zeros(0, np.int32), np.zeros(n_rows + 1, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Ints:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def __iter__(self) -> Iterator[Ints]:
+        return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> Longs:
+        """(B,) the number of values in each row."""
+        return np.diff(self.offsets)
+
+    @property
+    def row_of(self) -> Longs:
+        """(N,) the row that each value belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @property
+    def ages(self) -> Longs:
+        """(N,) the place of each value counted from the end of its row: 0 is the last (newest)."""
+        return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.values))
+
+    def take(self, rows: Longs | Ints | slice) -> "Ragged":
+        """The given rows, in the given order."""
+        wanted = np.arange(len(self))[rows]
+        lengths = self.lengths[wanted]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        source = np.repeat(self.offsets[wanted] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Ragged(self.values[source], offsets)
+
+    def last(self, n: int) -> "Ragged":
+        """At most the last `n` values of each row."""
+        return self.where(self.ages < n)
+
+    def where(self, keep: Bools) -> "Ragged":
+        """Only the values marked in `keep` (N,)."""
+        counts = np.bincount(self.row_of[keep], minlength=len(self))
+        return Ragged(self.values[keep], np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queries:
+    """B requests.
+
+    users: (B,) row numbers, STRANGER for someone the model has never seen.
+    histories: per request the items that count as liked, oldest first.
+    seen: per request the items that may not be shown again.
+    wishes: per request a free text, "" where there is none.
+    eligible: (n_items,) what may be shown at all; None means everything.
+    """
+
+    users: Ints
+    histories: Ragged
+    seen: Ragged
+    wishes: tuple[str, ...]
+    eligible: Bools | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.users), len(self.histories), len(self.seen), len(self.wishes)}
+        if len(sizes) != 1:
+            raise ContractError(f"Queries: users, histories, seen and wishes differ in length: {sorted(sizes)}")
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: Longs | slice) -> "Queries":
+        """The given requests, in the given order."""
+        wanted = np.arange(len(self))[rows]
+        wishes = tuple(self.wishes[row] for row in wanted)
+        return Queries(self.users[wanted], self.histories.take(wanted), self.seen.take(wanted), wishes, self.eligible)
+
+    def blocks(self, size: int) -> Iterator["Queries"]:
+        """The same requests, at most `size` at a time."""
+        return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
+
+    @property
+    def has_history(self) -> Bools:
+        """(B,)"""
+        return self.histories.lengths > 0
+
+    @property
+    def has_wish(self) -> Bools:
+        """(B,)"""
+        return np.array([bool(wish.strip()) for wish in self.wishes], np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slate:
+    """B lists of K items, best first.
+
+    items: (B, K) row numbers, distinct within a row, padded with NO_ITEM on the right.
+    scores: (B, K) larger is better, never rising along a row; -inf where padded.
+    """
+
+    items: Ints
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        if self.items.shape != self.scores.shape or self.items.ndim != 2:
+            raise ContractError(f"Slate: items {self.items.shape} and scores {self.scores.shape} must be one (B, K)")
+        real = self.items != NO_ITEM
+        if np.isnan(self.scores).any():
+            raise ContractError("Slate: a score is nan")
+        if (real[:, 1:] & ~real[:, :-1]).any():
+            raise ContractError("Slate: padding must be on the right")
+        if (self.scores[:, 1:] > self.scores[:, :-1]).any():
+            raise ContractError("Slate: scores rise along a row")
+        ordered = np.sort(self.items, axis=1)
+        if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_ITEM)).any():
+            raise ContractError("Slate: an item stands twice in a row")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def k(self) -> int:
+        """The width K."""
+        return int(self.items.shape[1])
+
+    def top(self, k: int) -> "Slate":
+        """The first `k` places."""
+        return Slate(self.items[:, :k], self.scores[:, :k])
+
+    @staticmethod
+    def stack(parts: Sequence["Slate"], k: int) -> "Slate":
+        """Slates below each other, all cut or padded to width `k`."""
+        items = np.full((sum(map(len, parts)), k), NO_ITEM, np.int32)
+        scores = np.full(items.shape, -np.inf, np.float32)
+        start = 0
+        for part in parts:
+            width = min(k, part.k)
+            items[start : start + len(part), :width] = part.items[:, :width]
+            scores[start : start + len(part), :width] = part.scores[:, :width]
+            start += len(part)
+        return Slate(items, scores)
+
+    @staticmethod
+    def best(items: Ints, scores: Floats, k: int) -> "Slate":
+        """The `k` best of scored candidates (B, M); NO_ITEM and -inf are left out, ties keep the given order."""
+        scores = np.where(items == NO_ITEM, -np.inf, scores).astype(np.float32)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores = np.take_along_axis(scores, order, axis=1)
+        items = np.take_along_axis(items, order, axis=1)
+        return Slate(np.where(np.isneginf(scores), NO_ITEM, items).astype(np.int32), scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What a guard says of a slate: `keep` (B, K), and in `why` the name of each rule with what it removed (B, K)."""
+
+    keep: Bools
+    why: dict[str, Bools] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why an item is shown.
+
+    kind: "history" (the user's own events), "text" (the wish) or "popularity".
+    items: the history items cited, as row numbers, the most important first.
+    weight: the share of the item's score that is lost without them, 1 is all of it.
+    """
+
+    kind: Literal["history", "text", "popularity"]
+    items: tuple[int, ...] = ()
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a pipeline returns: the lists, a list of reasons per shown item, counts of what guards removed,
+    and for each request what the list rests on."""
+
+    slate: Slate
+    basis: tuple[Basis, ...]
+    reasons: tuple[tuple[tuple[Reason, ...], ...], ...] = ()
+    removed: dict[str, int] = field(default_factory=dict)
