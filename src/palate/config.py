@@ -26,7 +26,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def options(cls: type[C]) -> type[C]:
     """Turn a class of `option` declarations into a frozen, keyword-only dataclass that checks itself.
 

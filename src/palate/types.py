@@ -211,12 +211,14 @@ class Reason:
 
     kind: "history" (the user's own events), "text" (the wish) or "popularity".
     items: the history items cited, as row numbers, the most important first.
-    weight: the share of the item's score that is lost without them, 1 is all of it.
+    weight: their share of everything that supports the item, 1 is all of it.
+    decisive: without the first of them the item would not be on the list.
     """
 
     kind: Literal["history", "text", "popularity"]
     items: tuple[int, ...] = ()
     weight: float = 0.0
+    decisive: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
