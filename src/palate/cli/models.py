@@ -1,0 +1,5 @@
+"""`palate models`: the language models known by name."""
+
+from palate.cli.shelf import shelf
+
+app = shelf("model")

@@ -1,0 +1,53 @@
+"""`palate train`: data in, a saved model out."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate import build
+from palate.cli.options import Encoder, Events, Items, Json, Liked, Quarantine, Seed, Users, show_json, watched
+from palate.data.read import read
+from palate.model import fit
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: palate train shop/ --recipe balanced --out model/")
+def train(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to save the model in.")],
+    recipe: Annotated[str, typer.Option("--recipe", help=f"One of: {', '.join(build.RECIPES)}.")] = "balanced",
+    encoder: Encoder = "auto",
+    seed: Seed = 0,
+    liked: Liked = None,
+    events: Events = None,
+    items: Items = None,
+    users: Users = None,
+    quarantine: Quarantine = None,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe on a folder of data and save the model."""
+    data = read(
+        source,
+        events=events,
+        items=items,
+        users=users,
+        liked=liked,
+        bad_rows="quarantine" if quarantine else "refuse",
+        quarantine=quarantine,
+    )
+    start = time.perf_counter()
+    model = fit(data, recipe, encoder=encoder, runtime=watched(seed))
+    model.save(out)
+    seconds = time.perf_counter() - start
+    if as_json:
+        show_json({**model.about, "seconds": round(seconds, 2), "model": str(out)})
+        return
+    for note in (*data.notes, *build.sentences(model.about["decisions"])):
+        typer.echo(note)
+    typer.echo(
+        f"Trained {recipe} on {len(data.events):,} events of {data.n_users:,} users and {data.n_items:,} items "
+        f"in {seconds:.1f} s; saved in {out}. Next: palate recommend --model {out} --user ID"
+    )

@@ -1,0 +1,192 @@
+"""The model that users hold: outside ids and frames in, outside ids and frames out."""
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palate import build, store
+from palate.data.dataset import Dataset, FrameKind
+from palate.data.frames import columns, native
+from palate.errors import ConfigError, PalateWarning
+from palate.explain.narrate import sentence
+from palate.guard.rules import eligible
+from palate.pipeline import Recommender
+from palate.runtime import Runtime
+from palate.types import NO_ITEM, STRANGER, Answer, Ints, Queries, Ragged
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted recommender with the data it answers from. Made by `palate.fit`, `palate.load`.
+
+    about: recipe, seed, data hash, version and what was decided while fitting.
+    """
+
+    data: Dataset
+    recommender: Recommender
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def recommend(
+        self,
+        users: Sequence[str] | str | None = None,
+        *,
+        k: int = 10,
+        text: str | None = None,
+        history: Sequence[str] | None = None,
+        candidates: Any = None,
+        explain: bool = False,
+        include_seen: bool = False,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
+        where: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Any:
+        """The best `k` items for each user, or for one stranger with a text, a history or both.
+
+        users: ids; one that is not known is answered from `text` or popularity, with a PalateWarning that says so.
+        text: a wish in plain words, for the stranger or for all the users given.
+        history: item ids a stranger liked, oldest first.
+        candidates: a frame (user_id, item_id); only these are ranked, whether seen or not.
+        include_seen: also show what the user already had.
+        allow, deny: item ids; where: attribute to permitted value or values.
+
+        Returns a frame user_id, rank (from 1), item_id, score (larger is better), of the kind that the data came
+        in; with `explain` also basis ("history", "text", "history+text" or "popularity") and reasons (sentences).
+        A stranger's user_id is null. Raises UnknownIdError for an item id that is not in the catalogue.
+        """
+        if k < 1:
+            raise ConfigError(f"k: {k} is below 1")
+        names = [users] if isinstance(users, str) else None if users is None else [str(name) for name in users]
+        if candidates is not None:
+            if names is not None or text is not None or history is not None or explain:
+                raise ConfigError("candidates: names its own users; leave out users, text, history and explain")
+            return self._ranked(candidates, k)
+        queries = self._queries(names, text, history)
+        if include_seen:
+            queries = replace(queries, seen=Ragged.empty(len(queries)))
+        if allow is not None or deny or where:
+            queries = replace(queries, eligible=eligible(self.data.items, allow=allow, deny=deny, where=where))
+        answer = self.recommender.recommend(queries, k, explain=explain)
+        if names is not None:
+            _warn_of_strangers(names, queries, answer)
+        return self._frame(names or [None], answer, text or "", self.data.frame)
+
+    def score(self, pairs: Any) -> Any:
+        """A frame (user_id, item_id) with a column `score` added, larger is better, comparable within a user.
+
+        Raises UnknownIdError for an item that is not in the catalogue; unknown users are scored as strangers.
+        """
+        named, kind = columns(pairs, ("user_id", "item_id"), "pairs")
+        users, rows, items = self._pairs(named)
+        scores = np.zeros(len(items), np.float32)
+        queries = self._queries(users, None, None)
+        for start in range(0, len(users), 256):
+            block = self.recommender.retriever.scores(queries.take(slice(start, start + 256)))  # (256, n_items)
+            inside = (rows >= start) & (rows < start + 256)
+            scores[inside] = block[rows[inside] - start, items[inside]]
+        return native({**named, "score": scores}, kind)
+
+    def similar(self, items: Sequence[str] | str, k: int = 10) -> Any:
+        """The `k` items that someone who liked only this one would be shown: item_id, rank, similar_item_id, score."""
+        names = [items] if isinstance(items, str) else [str(name) for name in items]
+        rows = Ragged.of([[self.data.items.ids.row(name)] for name in names])
+        strangers = np.full(len(names), STRANGER, np.int32)
+        slate = self.recommender.recommend(Queries(strangers, rows, rows, ("",) * len(names)), k).slate
+        row, place = np.nonzero(slate.items != NO_ITEM)
+        table = {
+            "item_id": [names[one] for one in row],
+            "rank": place + 1,
+            "similar_item_id": self.data.items.ids.names(slate.items[row, place]),
+            "score": slate.scores[row, place],
+        }
+        return native(table, self.data.frame)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder (replaced in one step if it holds a model); nothing in it is pickled."""
+        store.save(Path(folder), (self.data, self.recommender), self.about)
+
+    def _queries(self, names: list[str] | None, text: str | None, history: Sequence[str] | None) -> Queries:
+        """Requests for named users, or one for a stranger."""
+        if names is None:
+            if text is None and history is None:
+                raise ConfigError("recommend: give users, a text, a history or candidates")
+            rows = Ragged.of([[self.data.items.ids.row(str(name)) for name in history or ()]])
+            return Queries(np.array([STRANGER], np.int32), rows, rows, (text or "",))
+        if history is not None:
+            raise ConfigError("history: is for a stranger; known users have theirs, so leave out users or history")
+        users = self.data.users.ids.rows(names)
+        return replace(self.data.queries(users), wishes=(text or "",) * len(names))
+
+    def _pairs(self, named: Mapping[str, list[str]]) -> tuple[list[str], Ints, Ints]:
+        """The distinct users of a (user_id, item_id) table in order of appearance; (N,) their places; (N,) item rows."""
+        places = {name: place for place, name in enumerate(dict.fromkeys(named["user_id"]))}
+        rows = np.array([places[name] for name in named["user_id"]], np.int32)
+        items = np.array([self.data.items.ids.row(name) for name in named["item_id"]], np.int32)
+        return list(places), rows, items
+
+    def _ranked(self, candidates: Any, k: int) -> Any:
+        named, kind = columns(candidates, ("user_id", "item_id"), "candidates")
+        users, rows, items = self._pairs(named)
+        lists = [list(dict.fromkeys(items[rows == row])) for row in range(len(users))]
+        grid = np.full((len(lists), max(map(len, lists), default=0)), NO_ITEM, np.int32)
+        for row, one in enumerate(lists):
+            grid[row, : len(one)] = one
+        slate = self.recommender.rank(self._queries(users, None, None), grid).top(k)
+        return self._frame(users, Answer(slate, ()), "", kind)
+
+    def _frame(self, names: Sequence[str | None], answer: Answer, wish: str, kind: FrameKind) -> Any:
+        row, place = np.nonzero(answer.slate.items != NO_ITEM)
+        table: dict[str, Any] = {
+            "user_id": [names[one] for one in row],
+            "rank": place + 1,
+            "item_id": self.data.items.ids.names(answer.slate.items[row, place]),
+            "score": answer.slate.scores[row, place],
+        }
+        if answer.reasons:
+            titles = self.data.items.title
+            table["basis"] = [answer.basis[one] for one in row]
+            table["reasons"] = [
+                [sentence(reason, titles, wish) for reason in answer.reasons[r][p]]
+                for r, p in zip(row, place, strict=True)
+            ]
+        return native(table, kind)
+
+
+def fit(data: Dataset, recipe: str = "balanced", *, seed: int = 0, encoder: str = "auto", runtime: Runtime | None = None) -> Model:
+    """Train a recipe on a data set.
+
+    recipe: see `palate.build.RECIPES`; encoder: "auto", "hashing", a known model, a local folder or a hub id.
+    runtime: circumstances of the run, made from `seed` if not given.
+    """
+    recommender = build.fit(recipe, data, runtime or Runtime(seed=seed), encoder=encoder)
+    about = {
+        "palate": version("palate"),
+        "recipe": recipe,
+        "seed": seed,
+        "data": data.fingerprint(),
+        "notes": list(data.notes),
+        "decisions": build.decisions(recommender),
+    }
+    return Model(data, recommender, about)
+
+
+def load(folder: str | Path) -> Model:
+    """A saved model. Raises StoreError where the folder is missing, damaged or of another format."""
+    path = Path(folder)
+    data, recommender = store.load(path, build.kinds())
+    return Model(data, recommender, store.manifest(path))
+
+
+def _warn_of_strangers(names: list[str], queries: Queries, answer: Answer) -> None:
+    rows = np.flatnonzero(queries.users == STRANGER)
+    if len(rows):
+        basis = answer.basis[rows[0]]
+        shown = ", ".join(names[row] for row in rows[:3]) + (" ..." if len(rows) > 3 else "")
+        warnings.warn(f"{len(rows)} unknown user(s) answered from {basis}: {shown}", PalateWarning, stacklevel=3)
+
+

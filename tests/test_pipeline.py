@@ -1,0 +1,87 @@
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from palate.errors import ContractError
+from palate.guard.rules import Rules
+from palate.pipeline import Recommender
+from palate.types import NO_ITEM, STRANGER, Queries, Ragged, Slate, Verdict
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Scores every item by its row number, so that the last item is the best."""
+
+    n_items: int = 6
+    reads: ClassVar[frozenset[str]] = frozenset({"history"})
+
+    def fit(self, data, runtime):
+        return self
+
+    def scores(self, queries):
+        return np.tile(np.arange(self.n_items, dtype=np.float32), (len(queries), 1))
+
+    def retrieve(self, queries, k):
+        scores = self.scores(queries)
+        items = np.argsort(-scores, axis=1).astype(np.int32)[:, :k]
+        return Slate(items, np.take_along_axis(scores, items, 1))
+
+
+class Reverse:
+    def rank(self, queries, slate):
+        return Slate(slate.items[:, ::-1].copy(), -slate.scores[:, ::-1])
+
+
+class Inventor:
+    def rank(self, queries, slate):
+        return replace(slate, items=slate.items + 1)
+
+
+class NoEven:
+    def check(self, queries, slate):
+        even = slate.items % 2 == 0
+        return Verdict(~even, {"even": even})
+
+
+def queries(n=2, seen=()):
+    return Queries(np.full(n, STRANGER, np.int32), Ragged.empty(n), Ragged.of([list(seen)] * n), ("",) * n)
+
+
+def test_the_best_come_first():
+    assert Recommender(Fixed()).recommend(queries(1), 3).slate.items.tolist() == [[5, 4, 3]]
+
+
+def test_a_ranker_reorders_the_whole_breadth_before_the_list_is_cut():
+    answer = Recommender(Fixed(), rankers=(Reverse(),), breadth=4).recommend(queries(1), 2)
+    assert answer.slate.items.tolist() == [[2, 3]]
+
+
+def test_a_ranker_that_invents_items_is_caught():
+    with pytest.raises(ContractError, match="Inventor"):
+        Recommender(Fixed(), rankers=(Inventor(),)).recommend(queries(), 2)
+
+
+def test_guarded_items_never_reach_the_answer_and_are_counted():
+    answer = Recommender(Fixed(), guards=(NoEven(),)).recommend(queries(2), 3)
+    assert answer.slate.items.tolist() == [[5, 3, 1]] * 2
+    assert answer.removed == {"even": 6}
+
+
+def test_rules_remove_what_a_careless_retriever_returns_again():
+    answer = Recommender(Fixed(), guards=(Rules(),)).recommend(queries(1, seen=[5, 3]), 6)
+    assert answer.slate.items.tolist() == [[4, 2, 1, 0, NO_ITEM, NO_ITEM]]
+    assert answer.removed == {"seen": 2, "rules": 0}
+
+
+def test_candidates_are_ranked_and_padding_stays_on_the_right():
+    ranked = Recommender(Fixed()).rank(queries(2), np.array([[1, 4, NO_ITEM], [0, 2, 5]], np.int32))
+    assert ranked.items.tolist() == [[4, 1, NO_ITEM], [5, 2, 0]]
+
+
+def test_the_basis_says_what_a_list_rests_on():
+    known = Queries(
+        np.array([0, STRANGER], np.int32), Ragged.of([[1], []]), Ragged.empty(2), ("", "a wish that nobody reads")
+    )
+    assert Recommender(Fixed()).recommend(known, 1).basis == ("history", "popularity")
