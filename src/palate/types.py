@@ -81,6 +81,12 @@ class Ragged:
         source = np.repeat(self.offsets[wanted] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Ragged(self.values[source], offsets)
 
+    def padded(self) -> Ints:
+        """(B, longest) the rows from the left, NO_ITEM where they have ended."""
+        grid = np.full((len(self), int(self.lengths.max(initial=0))), NO_ITEM, np.int32)
+        grid[self.row_of, np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)] = self.values
+        return grid
+
     def last(self, n: int) -> "Ragged":
         """At most the last `n` values of each row."""
         return self.where(self.ages < n)

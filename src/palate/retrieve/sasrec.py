@@ -1,0 +1,53 @@
+"""The network of the sequence model: item vectors of a history to a state that points at the next item.
+
+SASRec (Kang and McAuley, 2018, ICDM) in the pre-norm form: causal self-attention over at most `length` events with
+learned positions. Item tables come from outside, so that ids, texts and attributes can share one.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Block(nn.Module):
+    """Attention and a two-layer feed-forward net, each normalised before and added to what came in."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm_attend, self.norm_forward = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.wide, self.narrow = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, L, dim)
+        b, length, dim = x.shape
+        qkv = self.qkv(self.norm_attend(x)).view(b, length, 3, self.heads, dim // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, L, dim / heads)
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.dropout if self.training else 0.0, is_causal=True
+        )
+        x = x + self._dropped(self.out(attended.transpose(1, 2).reshape(b, length, dim)))
+        return x + self._dropped(self.narrow(functional.gelu(self.wide(self.norm_forward(x)))))
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout, self.training)
+
+
+class SASRec(nn.Module):
+    """Vectors of events (B, L, dim), oldest first and padded on the right, to states (B, L, dim).
+
+    The state at a place depends on the events up to it alone, so padding needs no mask.
+    """
+
+    def __init__(self, dim: int, layers: int, heads: int, length: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.places = nn.Parameter(torch.randn(length, dim) * 0.02)
+        self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, events: Tensor) -> Tensor:
+        x = functional.dropout(events + self.places[: events.shape[1]], self.dropout, self.training)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)  # type: ignore[no-any-return]
