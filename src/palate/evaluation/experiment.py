@@ -1,0 +1,223 @@
+"""A Dataset and recipes to an Experiment: split, audit, fit, ask once, compare, conclude."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from palate.data.audit import audit, refuse_leaks
+from palate.data.dataset import Dataset
+from palate.data.split import Holdout, Split
+from palate.data.split import split as split_named
+from palate.evaluation import lists, pairs
+from palate.evaluation.compare import Interval, holm, intervals, paired_p
+from palate.evaluation.conclusions import conclude
+from palate.evaluation.cost import measured
+from palate.evaluation.environment import environment
+from palate.evaluation.pairs import Pairs
+from palate.evaluation.ranking import rank_candidates, rank_catalogue, sampled_candidates
+from palate.evaluation.result import Comparison, Experiment, PairResult, RecipeResult, SliceResult
+from palate.evaluation.slices import Slice, slices
+from palate.metrics.accuracy import MAP, MRR, NDCG, HitRate, Precision, Recall
+from palate.pipeline import Recommender
+from palate.runtime import Runtime
+from palate.types import Floats, Ints, Queries, Ragged, Slate
+
+FLOOR = "popular"  # the trivial rule that stands in every table
+NO_TUNING = "none: every recipe ran with its default options"
+Fit = Callable[[str, Dataset, Runtime], Recommender]
+
+
+def experiment(
+    data: Dataset,
+    recipes: Sequence[str],
+    *,
+    fit: Fit,
+    split: str = "time",
+    k: int = 10,
+    candidates: int | None = None,
+    budget: str = NO_TUNING,
+    runtime: Runtime | None = None,
+) -> Experiment:
+    """Compare recipes on held-out events.
+
+    Every recipe is fitted on train alone, asked once for validation and once for test, and ranks everything the user
+    has not had. "popular" is in the table whether asked for or not.
+
+    candidates: rank only the first answer among this many random items, to match a published protocol.
+    budget: the tuning that every recipe got, as a sentence. Raises LeakError where the audit refuses the split.
+    """
+    runtime = runtime or Runtime()
+    cut = split_named(data, split, runtime)
+    findings = audit(cut)
+    refuse_leaks(findings)
+    exam = _Exam.of(cut, k, candidates, runtime)
+    trials = [exam.trial(recipe, fit, recipe in recipes) for recipe in dict.fromkeys([FLOOR, *recipes])]
+    results = tuple(trial.result for trial in trials)
+    comparisons = _comparisons({trial.result.recipe: trial.columns for trial in trials}, exam.parts, runtime)
+    judged = exam.judged({trial.result.recipe: trial.on_pairs for trial in trials})
+    return Experiment(
+        metric=NDCG(k).name,
+        k=k,
+        seed=runtime.seed,
+        split=cut.name,
+        protocol=_protocol(candidates),
+        budget=budget,
+        notes=data.notes + cut.notes,
+        data=_data(data, cut),
+        environment=environment(),
+        findings=findings,
+        warnings=_warnings(candidates, cut),
+        recipes=results,
+        pairs=judged,
+        comparisons=comparisons,
+        conclusions=conclude(NDCG(k).name, results, comparisons, judged),
+        frame=data.frame,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Questions:
+    """A holdout as it is put to every recipe; candidates (Q, M) only where they are sampled."""
+
+    holdout: Holdout
+    queries: Queries
+    candidates: Ints | None
+
+    def answered(self, recommender: Recommender, k: int, runtime: Runtime) -> Slate:
+        if self.candidates is None:
+            return rank_catalogue(recommender, self.queries, k, runtime)
+        return rank_candidates(recommender, self.queries, self.candidates, k, runtime)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """A recipe's result, its main metric per test user on everything and on each slice (Q, 1 + slices), and its
+    scores of the labelled pairs (N,)."""
+
+    result: RecipeResult
+    columns: Floats
+    on_pairs: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Exam:
+    """What every recipe is asked, the same for all."""
+
+    cut: Split
+    k: int
+    validation: _Questions
+    test: _Questions
+    parts: tuple[Slice, ...]
+    labelled: Pairs
+    runtime: Runtime
+
+    @staticmethod
+    def of(cut: Split, k: int, candidates: int | None, runtime: Runtime) -> "_Exam":
+        validation = _questions(cut.validation, candidates, runtime.rng("validation candidates"))
+        test = _questions(cut.test, candidates, runtime.rng("test candidates"))
+        return _Exam(cut, k, validation, test, slices(test.holdout, cut.train), pairs.labelled_pairs(cut.test), runtime)
+
+    def trial(self, recipe: str, fit: Fit, asked: bool) -> _Trial:
+        """Fit one recipe and ask it everything; the model is let go afterwards."""
+        train, truth, runtime = self.cut.train, self.test.holdout.truth, self.runtime
+        model, fit_cost = measured(lambda: fit(recipe, train, runtime))
+        slate, ask_cost = measured(lambda: self.test.answered(model, self.k, runtime))
+        truths = [truth, *(part.truth for part in self.parts)]
+        columns = np.stack([NDCG(self.k).per_user(slate, one) for one in truths], axis=1)
+        in_parts = intervals(columns, runtime.rng("bootstrap"))[1:]
+        result = RecipeResult(
+            recipe=recipe,
+            asked=asked,
+            fit=fit_cost,
+            recommend=ask_cost,
+            validation=self._accuracy(self.validation.answered(model, self.k, runtime), self.validation.holdout.truth),
+            test=self._accuracy(slate, truth),
+            slices=tuple(SliceResult(p.group, p.name, v) for p, v in zip(self.parts, in_parts, strict=True)),
+            beyond=lists.per_user(slate, self.test.queries, train, runtime),
+            catalogue=lists.together(slate, train, self.test.holdout.users, columns[:, 0]),
+        )
+        return _Trial(result, columns, pairs.recommender_scores(model, self.labelled, self.cut.test, runtime))
+
+    def judged(self, scores: Mapping[str, Floats]) -> tuple[PairResult, ...]:
+        """Recipes and the rules that only count, on labelled pairs."""
+        rules = {
+            "rule: item mean + user mean": pairs.mean_rule(self.cut.train.events, self.labelled),
+            "rule: liked share of history": pairs.liked_share_rule(self.cut.test.known.events, self.labelled),
+        }
+        everything = {**scores, **rules} if len(self.labelled) else {}
+        return tuple(pairs.judged(name, self.labelled, each, self.runtime) for name, each in everything.items())
+
+    def _accuracy(self, slate: Slate, truth: Ragged) -> dict[str, Interval]:
+        """Each metric's mean and interval."""
+        metrics = [kind(self.k) for kind in (NDCG, Recall, HitRate, Precision, MRR, MAP)]
+        values = np.stack([metric.per_user(slate, truth) for metric in metrics], axis=1)
+        found = intervals(values, self.runtime.rng("bootstrap"))
+        return {metric.name: value for metric, value in zip(metrics, found, strict=True)}
+
+
+def _questions(holdout: Holdout, candidates: int | None, rng: np.random.Generator) -> _Questions:
+    if candidates is None:
+        return _Questions(holdout, holdout.queries(), None)
+    asking, grid = sampled_candidates(holdout, candidates, rng)
+    return _Questions(asking, asking.queries(), grid)
+
+
+def _comparisons(columns: Mapping[str, Floats], parts: Sequence[Slice], runtime: Runtime) -> tuple[Comparison, ...]:
+    """The better of each two recipes minus the other, on everything and on each slice; two families for Holm."""
+    places = [("all", "all users"), *((part.group, part.name) for part in parts)]
+    ordered = sorted(columns, key=lambda recipe: -_mean(columns[recipe][:, 0]))
+    found = []
+    for a, b in itertools.combinations(ordered, 2):
+        differences = columns[a] - columns[b]
+        between = intervals(differences, runtime.rng("bootstrap"))
+        for place, (group, name) in enumerate(places):
+            p = paired_p(differences[:, place], runtime.rng("permutation"))
+            found.append(Comparison(a, b, group, name, between[place], p, p))
+    return tuple(
+        one for whole in (True, False) for one in _corrected([c for c in found if (c.group == "all") == whole])
+    )
+
+
+def _corrected(family: Sequence[Comparison]) -> list[Comparison]:
+    corrected = holm([one.p for one in family])
+    return [replace(one, p_holm=p) for one, p in zip(family, corrected, strict=True)]
+
+
+def _protocol(candidates: int | None) -> str:
+    if candidates is None:
+        return "every item the user has not had is ranked; models see train, test histories include validation events"
+    return (
+        f"one answer among {candidates} random items the user has not had; models see train, histories also validation"
+    )
+
+
+def _data(data: Dataset, cut: Split) -> dict[str, str]:
+    return {
+        "users": f"{data.n_users:,}",
+        "items": f"{data.n_items:,}",
+        "events": f"{len(data.events):,}",
+        "liked": f"{int(data.events.liked.sum()):,}",
+        "train events": f"{len(cut.train.events):,}",
+        "validation users": f"{len(cut.validation):,}",
+        "test users": f"{len(cut.test):,}",
+        "sha256": data.fingerprint(),
+    }
+
+
+def _warnings(candidates: int | None, cut: Split) -> tuple[str, ...]:
+    found = []
+    if candidates is not None:
+        found.append(
+            f"Only {candidates + 1} candidates per user were ranked. Such numbers are far higher than full ranking and "
+            "can order systems differently; use them only beside a table with the same protocol."
+        )
+    if len(cut.test) < 100:
+        found.append(f"Only {len(cut.test)} users could be tested; expect wide intervals.")
+    return tuple(found)
+
+
+def _mean(values: Floats) -> float:
+    told = values[~np.isnan(values)]
+    return float(told.mean()) if len(told) else 0.0
