@@ -1,0 +1,79 @@
+"""How long reading and checking a million events takes, against polars' own bare read of the same file; prints JSON.
+
+python benchmarks/read_speed.py [--events 1000000] [--runs 9]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from palate.data.problems import Ledger
+from palate.data.read import read
+from palate.data.sources import load
+
+
+def write_log(path: Path, n_events: int, order: str) -> None:
+    """A log of n_events with long-tailed users and items, in time order or in no order."""
+    rng = np.random.default_rng(0)
+    users = rng.zipf(1.3, n_events) % 100_000
+    items = rng.zipf(1.2, n_events) % 20_000
+    times = 1_600_000_000 + rng.integers(0, 10**8, n_events)
+    times = np.sort(times) if order == "time" else times
+    values = rng.integers(1, 6, n_events)
+    with path.open("w", encoding="utf8") as file:
+        file.write("user_id,item_id,time,value\n")
+        file.writelines(f"u{u},i{i},{t},{v}\n" for u, i, t, v in zip(users, items, times, values, strict=True))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(path: Path, runs: int) -> dict[str, Any]:
+    """Medians over interleaved runs, after one run of each that does not count."""
+    ways: dict[str, Callable[[], Any]] = {
+        "bare": lambda: pl.read_csv(path),
+        "table": lambda: load("events", path, Ledger()),
+        "read": lambda: read(events=path),
+    }
+    for work in ways.values():
+        work()
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, work in ways.items():
+            spent[name].append(seconds(work))
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    ratios = {f"{name}_ratio": round(medians[name] / medians["bare"], 2) for name in ("table", "read")}
+    return {**{f"{name}_ms": round(1e3 * value, 1) for name, value in medians.items()}, **ratios}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=9)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.csv"
+        found: dict[str, Any] = {"events": options.events, "runs": options.runs, "threads": pl.thread_pool_size()}
+        for order in ("time", "none"):
+            write_log(path, options.events, order)
+            found[f"order_{order}"] = {
+                "megabytes": round(os.path.getsize(path) / 1e6, 1),
+                **measure(path, options.runs),
+            }
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""An events table to Events: ids to row numbers, times and values checked, sorted, exact repeats left out."""
+
+from time import time as now
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from palate.data.catalogue import bare_items, with_users
+from palate.data.dataset import Catalogue, Clock, Events, People
+from palate.data.liked import what_is_liked
+from palate.data.problems import BAD_NUMBER, BAD_TIME, EARLY, FUTURE, NEW_USER, SAME_EVENT, UNKNOWN_ITEM, Ledger
+from palate.data.rows import Rows
+from palate.data.sorting import log_order
+from palate.data.values import numbers, times
+from palate.types import Bools, Floats, Ints, Longs
+
+DAY = 86_400.0  # clocks may run ahead by this much
+
+
+def read_log(
+    rows: Rows, items: Catalogue | None, people: People | None, threshold: float | None
+) -> tuple[Catalogue, People, Events]:
+    """The events, with the catalogue and the people that they are about.
+
+    Without an items table the catalogue is the ids in the log, in the order of their text; users who are in no table
+    follow in the same order, so that row numbers tell nothing about time.
+    """
+    user, user_names = rows.ids("user_id")
+    item, item_names = rows.ids("item_id")
+    time, clock = _clock(rows)
+    value = _value(rows)
+    extra = {part: rows.text(rows.layout.parts[part]) for part in ("kind", "text") if rows.has(part)}
+    if items is not None:
+        unknown = np.array([bool(name) and name not in items.ids for name in item_names], np.bool_)
+        rows.report(UNKNOWN_ITEM, rows.layout.parts["item_id"], unknown[item])
+    good = np.flatnonzero(~rows.bad)
+    if items is None:
+        rows.ledger.note("no items table: the catalogue is the ids in the events, which stand in for titles")
+        items = bare_items(_in_use(item[good], item_names))
+    everyone = _everyone(rows, people, user, user_names, good)
+    user, item = everyone.ids.rows(user_names)[user], items.ids.rows(item_names)[item]
+    order = good[log_order(user[good], len(everyone), time[good])]
+    if clock != "none":
+        order = order[~_repeats(rows, order, user, item, time, value, extra)]
+    liked, why = what_is_liked(None if value is None else value[order], threshold)
+    rows.ledger.note(why)
+    events = Events(
+        user=user[order],
+        item=item[order],
+        time=time[order],
+        value=np.ones(len(order), np.float32) if value is None else value[order],
+        liked=np.ones(len(order), np.bool_) if liked is None else liked,
+        clock=clock,
+        **{part: tuple(column.gather(order).to_list()) for part, column in extra.items()},
+    )
+    return items, everyone, events
+
+
+def no_log(ledger: Ledger) -> Events:
+    """The events of a shop that has none yet."""
+    ledger.note("no events: only texts can be learnt from")
+    none = np.zeros(0, np.int32)
+    return Events(none, none, np.zeros(0), np.zeros(0, np.float32), np.zeros(0, np.bool_), clock="none")
+
+
+def _clock(rows: Rows) -> tuple[NDArray[np.float64], Clock]:
+    """(N,) the time, else the order column, else zeros."""
+    place = rows.table.origin.place
+    if rows.has("time"):
+        column = rows.layout.parts["time"]
+        seconds, how = times(rows.raw("time"))
+        rows.ledger.note(f"{place}: {column} is read as {how}")
+        rows.report(BAD_TIME, column, seconds.is_null())
+        rows.report(EARLY, column, (seconds < 0.0).fill_null(False))
+        rows.report(FUTURE, column, (seconds > now() + DAY).fill_null(False))
+        return seconds.fill_null(0.0).to_numpy(), "time"
+    if rows.has("position"):
+        order = numbers(rows.raw("position"))
+        rows.report(BAD_NUMBER, rows.layout.parts["position"], order.is_null())
+        rows.ledger.note(f"{place}: no times, {rows.layout.parts['position']} gives the order")
+        return order.fill_null(0.0).to_numpy(), "order"
+    rows.ledger.note(f"{place}: neither times nor an order, so that splits can only be random")
+    return np.zeros(len(rows.bad)), "none"
+
+
+def _value(rows: Rows) -> Floats | None:
+    """(N,) the value, None where there is no such column."""
+    if not rows.has("value"):
+        return None
+    found = numbers(numbers(rows.raw("value")).cast(pl.Float32))
+    rows.report(BAD_NUMBER, rows.layout.parts["value"], found.is_null())
+    return found.fill_null(0.0).to_numpy().astype(np.float32)
+
+
+def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str], good: Longs) -> People:
+    """The people of the table and, reported, those who are only in the log."""
+    used = _in_use(user[good], names)
+    if people is None:
+        return with_users(None, used)
+    new = {name for name in used if name not in people.ids}
+    if new:
+        codes, first = np.unique(user[good], return_index=True)
+        mask = np.zeros(len(rows.bad), np.bool_)
+        mask[good[first[[names[code] in new for code in codes]]]] = True
+        rows.report(NEW_USER, rows.layout.parts["user_id"], mask)
+    return with_users(people, sorted(new))
+
+
+def _in_use(codes: Ints, names: list[str]) -> list[str]:
+    """The names that occur, in the order of their text."""
+    counts = np.bincount(codes, minlength=len(names))
+    return sorted(name for name, count in zip(names, counts.tolist(), strict=True) if count)
+
+
+def _repeats(
+    rows: Rows,
+    order: Longs,
+    user: Ints,
+    item: Ints,
+    time: NDArray[np.float64],
+    value: Floats | None,
+    extra: dict[str, pl.Series],
+) -> Bools:
+    """(len(order),) which sorted events are equal to an earlier one in everything, and report them."""
+    u, t = user[order], time[order]
+    tied = np.zeros(len(order), np.bool_)
+    tied[1:] = (u[1:] == u[:-1]) & (t[1:] == t[:-1])
+    if not tied.any():
+        return tied
+    tied[:-1] |= tied[1:]
+    among = np.flatnonzero(tied)
+    which = order[among]
+    columns = {"user": user[which], "item": item[which], "time": time[which]}
+    if value is not None:
+        columns["value"] = value[which]
+    frame = pl.DataFrame(columns).with_columns(column.gather(which).alias(part) for part, column in extra.items())
+    again = ~frame.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
+    repeated = np.zeros(len(order), np.bool_)
+    repeated[among[again]] = True
+    mask = np.zeros(len(rows.bad), np.bool_)
+    mask[which[again]] = True
+    rows.report(SAME_EVENT, rows.layout.parts["item_id"], mask)
+    return repeated

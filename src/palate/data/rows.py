@@ -1,0 +1,87 @@
+"""One raw table under judgement: its columns as values, and which rows are bad."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from palate.data.columns import Layout
+from palate.data.problems import CONTROL, FLOAT_ID, NO_ID, SPACES, Kind, Ledger
+from palate.data.tables import Table
+from palate.data.values import EXACT, texts
+from palate.types import Bools, Ints
+
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"  # tabs and line ends are text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """bad: (N,) the rows that were refused so far."""
+
+    table: Table
+    layout: Layout
+    ledger: Ledger
+    bad: Bools = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bad", np.zeros(self.table.frame.height, np.bool_))
+
+    def has(self, part: str) -> bool:
+        """Whether a column plays this part."""
+        return part in self.layout.parts
+
+    def raw(self, part: str) -> pl.Series:
+        """(N,) the column that plays a part, as it came."""
+        return self.table.frame[self.layout.parts[part]]
+
+    def text(self, column: str) -> pl.Series:
+        """(N,) a column as text; rows that hold control characters are refused."""
+        found = texts(self.table.frame[column])
+        self.report(CONTROL, column, found.str.contains(_CONTROLS))
+        return found
+
+    def report(self, kind: Kind, column: str, mask: pl.Series | Bools) -> None:
+        """Report the rows of a mask (N,); an error makes them bad."""
+        rows = np.flatnonzero(np.asarray(mask, np.bool_))
+        if len(rows):
+            values = texts(self.table.frame[column].gather(rows)).to_list()
+            self.ledger.rows(kind, self.table, rows, column, values)
+            if kind.severity == "error":
+                self.bad[rows] = True
+
+    def ids(self, part: str) -> tuple[Ints, list[str]]:
+        """(N,) a number for each row's id, and the ids so numbered; what is no id is refused.
+
+        Spaces around an id do not belong to it. Two numbers never stand for the same id.
+        """
+        raw, column = self.raw(part), self.layout.parts[part]
+        if raw.dtype.is_float():
+            whole = (raw == raw.floor()) & (raw.abs() < EXACT)
+            self.report(FLOAT_ID, column, raw.is_not_null() & raw.is_not_nan() & ~whole)
+        codes, distinct = factorise(texts(raw))
+        clean = distinct.str.strip_chars()
+        for kind, which in (
+            (NO_ID, clean == ""),
+            (CONTROL, distinct.str.contains(_CONTROLS)),
+            (SPACES, (clean != distinct) & (clean != "")),
+        ):
+            if which.any():
+                self.report(kind, column, which.to_numpy()[codes])
+        names = clean.to_list()
+        number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        if len(number) < len(names):
+            codes = np.array([number[name] for name in names], np.int32)[codes]
+        return codes, list(number)
+
+
+def factorise(column: pl.Series) -> tuple[Ints, pl.Series]:
+    """(N,) a number for each text, and the distinct texts in the order of their numbers.
+
+    >>> codes, distinct = factorise(pl.Series(["b", "a", "b"]))
+    >>> codes, distinct.to_list()
+    (array([0, 1, 0], dtype=int32), ['b', 'a'])
+    """
+    codes = column.cast(pl.Categorical(pl.Categories.random())).to_physical().to_numpy().astype(np.int32)
+    example = np.zeros(codes.max(initial=-1) + 1, np.int64)  # a row that holds each distinct text
+    example[codes] = np.arange(len(codes))
+    return codes, column.gather(example)
