@@ -106,7 +106,7 @@ class Experiment:
     frame: FrameKind = "polars"
 
     def table(self) -> Any:
-        """A frame of the data's kind: a row for each recipe, best first, with each test metric, its bounds, and costs."""
+        """A frame of the data's kind: a row for each recipe, best first: test metrics, bounds, costs."""
         rows = []
         for one in sorted(self.recipes, key=lambda one: -one.test[self.metric].mean):
             row: dict[str, Any] = {"recipe": one.recipe}
