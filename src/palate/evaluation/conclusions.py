@@ -18,7 +18,7 @@ def conclude(
     whole = [one for one in comparisons if one.group == "all"]
     best = ranked[0].recipe
     sentences = [_overall(one, metric) for one in whole]
-    sentences += [_not_beyond_counting(one) for one in whole if _FLOOR in (one.a, one.b) and _floor_stands(one)]
+    sentences += _no_more_than_counting(whole)
     for other in ranked[1:]:
         sentences += _by_slice(best, other.recipe, [one for one in comparisons if one.group != "all"], metric)
     sentences += _on_pairs(pairs)
@@ -52,14 +52,11 @@ def _overall(one: Comparison, metric: str) -> str:
     return f"{leader} is ahead of {other}: {numbers}."
 
 
-def _floor_stands(one: Comparison) -> bool:
-    """Whether the other recipe is not ahead of popularity."""
-    return one.verdict != ("behind" if one.a == _FLOOR else "ahead")
-
-
-def _not_beyond_counting(one: Comparison) -> str:
-    other = one.b if one.a == _FLOOR else one.a
-    return f"{other} has not been shown to beat popularity: here it has learned no more than counting."
+def _no_more_than_counting(whole: Iterable[Comparison]) -> list[str]:
+    """Who is not ahead of popularity."""
+    level = [one.b for one in whole if one.a == _FLOOR and one.verdict != "behind"]
+    level += [one.a for one in whole if one.b == _FLOOR and one.verdict != "ahead"]
+    return [f"Not shown to be better than popularity, that is than counting: {', '.join(level)}."] if level else []
 
 
 def _by_slice(best: str, other: str, comparisons: Iterable[Comparison], metric: str) -> list[str]:
@@ -82,16 +79,12 @@ def _for(one: Comparison) -> str:
 
 def _on_pairs(pairs: Sequence[PairResult]) -> list[str]:
     """Recipes that do not separate liked from disliked better than the best rule, user by user."""
-    rules = [one for one in pairs if one.name.startswith("rule: ")]
-    if not rules:
+    if not pairs:
         return []
-    rule = max(rules, key=lambda one: one.uauc.mean)
-    behind = [one for one in pairs if one not in rules and not one.uauc.low > rule.uauc.mean]
-    return [
-        f"On labelled pairs {one.name} does not beat the {rule.name.replace(':', '')}: UAUC {one.uauc} "
-        f"against {rule.uauc}."
-        for one in behind
-    ]
+    rule = max((one for one in pairs if one.is_rule), key=lambda one: one.uauc.mean)
+    level = [f"{one.name} {plus(one.over_rule)}" for one in pairs if not one.is_rule and not one.over_rule.low > 0]
+    said = f"On labelled pairs, UAUC not shown to be better than the rule {rule.name}: {', '.join(level)}."
+    return [said] if level else []
 
 
 def _costs(ranked: Sequence[RecipeResult]) -> list[str]:

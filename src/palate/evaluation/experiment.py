@@ -142,12 +142,13 @@ class _Exam:
 
     def judged(self, scores: Mapping[str, Floats]) -> tuple[PairResult, ...]:
         """Recipes and the rules that only count, on labelled pairs."""
+        if not len(self.labelled):
+            return ()
         rules = {
-            "rule: item mean + user mean": pairs.mean_rule(self.cut.train.events, self.labelled),
-            "rule: liked share of history": pairs.liked_share_rule(self.cut.test.known.events, self.labelled),
+            "item mean + user mean": pairs.mean_rule(self.cut.train.events, self.labelled),
+            "liked share of history": pairs.liked_share_rule(self.cut.test.known.events, self.labelled),
         }
-        everything = {**scores, **rules} if len(self.labelled) else {}
-        return tuple(pairs.judged(name, self.labelled, each, self.runtime) for name, each in everything.items())
+        return pairs.judged(self.labelled, scores, rules, self.runtime)
 
     def _accuracy(self, slate: Slate, truth: Ragged) -> dict[str, Interval]:
         """Each metric's mean and interval."""

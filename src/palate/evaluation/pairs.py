@@ -3,6 +3,7 @@
 A pair is a user and an item of the held-out window, labelled by whether the user liked it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,13 +40,24 @@ def labelled_pairs(holdout: Holdout) -> Pairs:
     return Pairs(events.user[last], events.item[last], events.liked[last])
 
 
-def judged(name: str, pairs: Pairs, scores: Floats, runtime: Runtime) -> PairResult:
-    """AUC over all pairs and the mean of the users' own AUC, each with an interval over users."""
-    each = user_auc(pairs.user, pairs.liked, scores)[1].astype(np.float32)
-    return PairResult(
-        name=name,
-        auc=auc_interval(pairs.user, pairs.liked, scores, runtime.rng("bootstrap")),
-        uauc=interval(each, runtime.rng("bootstrap")),
+def judged(
+    pairs: Pairs, recipes: Mapping[str, Floats], rules: Mapping[str, Floats], runtime: Runtime
+) -> tuple[PairResult, ...]:
+    """Scores (N,) by name to AUC over all pairs, the mean of the users' own AUC, and how far that is above
+    that of the best rule, with intervals over users."""
+    scores = {**recipes, **rules}
+    own = {name: user_auc(pairs.user, pairs.liked, each)[1].astype(np.float32) for name, each in scores.items()}
+    means = {name: interval(each, runtime.rng("bootstrap")) for name, each in own.items()}
+    best = max(rules, key=lambda name: means[name].mean if means[name].n else 0.0)
+    return tuple(
+        PairResult(
+            name=name,
+            is_rule=name in rules,
+            auc=auc_interval(pairs.user, pairs.liked, each, runtime.rng("bootstrap")),
+            uauc=means[name],
+            over_rule=interval(own[name] - own[best], runtime.rng("bootstrap")),
+        )
+        for name, each in scores.items()
     )
 
 

@@ -7,10 +7,9 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from palate.data.audit import Finding
 from palate.data.dataset import FrameKind
+from palate.data.frames import native
 from palate.errors import DataError
 from palate.evaluation.compare import Interval
 from palate.evaluation.cost import Cost
@@ -50,11 +49,16 @@ class RecipeResult:
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """A recipe or a rule on labelled pairs: over all pairs, and as the mean of the users' own AUC."""
+    """A recipe or a rule that only counts, on labelled pairs: AUC over all pairs, and the mean of the users' own.
+
+    over_rule: the uauc less that of the best rule, paired over users.
+    """
 
     name: str
+    is_rule: bool
     auc: Interval
     uauc: Interval
+    over_rule: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,7 @@ class Experiment:
             row |= {"fit_s": one.fit.seconds, "recommend_s": one.recommend.seconds}
             row |= {"peak_mb": max(one.fit.peak_mb, one.recommend.peak_mb)}
             rows.append(row)
-        frame = pl.DataFrame(rows)
-        return frame.to_pandas() if self.frame == "pandas" else frame
+        return native({name: [row[name] for row in rows] for name in rows[0]}, self.frame)
 
     def to_json(self) -> str:
         """All of it; a number that does not exist is null."""

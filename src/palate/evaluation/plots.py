@@ -1,0 +1,118 @@
+"""Numbers with intervals to pictures: inline SVG that follows the page's colours and works without colour."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from palate.evaluation.compare import Interval
+
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)  # Okabe and Ito: safe for colour-blind eyes
+MARKERS = "osD^vPX"  # 6 colours and 7 shapes repeat together only after 42 recipes
+_INK = "#010203"  # stands for the page's text colour until the SVG is written
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def interval_plot(values: Mapping[str, Interval], label: str) -> str:
+    """One row for each recipe: the mean as a mark, the interval as a line."""
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": label}):
+        figure = Figure(figsize=(5.4, 0.7 + 0.36 * len(values)), layout="constrained")
+        axes = figure.subplots()
+        for place, value in enumerate(values.values()):
+            _mark(axes, value, place, place, upright=False)
+        axes.set_yticks(range(len(values)), [_plain(name) for name in values])
+        axes.invert_yaxis()
+        axes.margins(y=0.5 / max(len(values), 1))
+        axes.set_xlabel(label)
+        axes.grid(axis="x", alpha=0.25)
+        return _svg(figure, f"{label} of {', '.join(values)}, with 95 % intervals")
+
+
+def slice_plot(group: str, values: Mapping[str, Mapping[str, Interval]], label: str) -> str:
+    """Recipe to slice to value: one column for each slice, in it one mark for each recipe, side by side."""
+    slices = list(next(iter(values.values())))
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": group}):
+        figure = Figure(figsize=(5.4, 3.0), layout="constrained")
+        axes = figure.subplots()
+        step = 0.7 / max(len(values), 1)
+        for order, row in enumerate(values.values()):
+            for place, value in enumerate(row.values()):
+                _mark(axes, value, place + (order - (len(values) - 1) / 2) * step, order, upright=True)
+        axes.set_xticks(range(len(slices)), [_plain(name) for name in slices])
+        axes.set_xlim(-0.5, len(slices) - 0.5)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(label)
+        axes.grid(axis="y", alpha=0.25)
+        return _svg(figure, f"{label} by {group} of {', '.join(values)}, with 95 % intervals")
+
+
+def legend(names: Sequence[str]) -> list[str]:
+    """For each recipe its mark as a small SVG, in the order of the plots."""
+    found = []
+    for order, name in enumerate(names):
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": f"legend {order}"}):
+            figure = Figure(figsize=(0.2, 0.2))
+            axes = figure.add_axes((0, 0, 1, 1))
+            axes.set_axis_off()
+            axes.plot([0], [0], **_look(order))
+            found.append(_svg(figure, name))
+    return found
+
+
+def _mark(axes: Axes, value: Interval, place: float, order: int, *, upright: bool) -> None:
+    if not value.n:
+        return
+    bounds = [[value.mean - value.low], [value.high - value.mean]] if value.n > 1 else None
+    look = {"elinewidth": 2, "capsize": 3, "clip_on": False, **_look(order)}
+    if upright:
+        axes.errorbar([place], [value.mean], yerr=bounds, **look)
+    else:
+        axes.errorbar([value.mean], [place], xerr=bounds, **look)
+
+
+def _look(order: int) -> Any:
+    return {
+        "color": COLOURS[order % len(COLOURS)],
+        "marker": MARKERS[order % len(MARKERS)],
+        "markersize": 7,
+        "linestyle": "none",
+    }
+
+
+def _plain(name: str) -> str:
+    """A name without what matplotlib would read as mathematics."""
+    return name.replace("$", r"\$")
+
+
+def _svg(figure: Figure, description: str) -> str:
+    """The figure as an element that scales with the page; ids stay unique by the salt of each plot."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)

@@ -1,0 +1,257 @@
+"""An Experiment to one HTML file that needs no network: conclusions, tables, plots, costs, findings, settings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from palate.errors import MissingExtraError
+from palate.evaluation.compare import Interval
+from palate.evaluation.conclusions import plus, probability
+from palate.evaluation.result import Experiment, RecipeResult
+
+_GROUPS = {
+    "history": "By length of the user's history",
+    "popularity": "By popularity of the item",
+    "age": "By age of the item",
+    "language": "By language of the title",
+}
+_MEANINGS = {
+    "novelty": "mean surprise of a shown item, in bits",
+    "diversity": "how different the items of a list are by their words, 0 to 1",
+    "popularity lift": "how much more popular the list is than the user's own past, 0 is the same",
+    "valid items": "share of shown items that exist, are permitted and are new to the user",
+    "coverage": "share of the catalogue that is shown to anybody",
+    "exposure gini": "0: all items are shown equally often, 1: one takes all",
+    "gap by ...": "largest difference in accuracy between groups of users",
+}
+
+
+class _Html(str):
+    """Text that is markup already; everything else is escaped."""
+
+
+def write(experiment: Experiment, path: Path) -> None:
+    """Write the report as HTML, and the same as JSON beside it (same name, suffix .json)."""
+    page = html(experiment)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf8")
+    path.with_suffix(".json").write_text(experiment.to_json(), encoding="utf8")
+
+
+def html(experiment: Experiment) -> str:
+    """The whole page. Raises MissingExtraError without matplotlib."""
+    recipes = sorted(experiment.recipes, key=lambda one: -one.test[experiment.metric].mean)
+    sections = {
+        "Conclusions": _list(experiment.conclusions),
+        "Read this first": _list(experiment.warnings),
+        "Accuracy": _accuracy(experiment, recipes),
+        "Slices": _slices(experiment, recipes),
+        "Differences": _differences(experiment),
+        "Beyond accuracy": _beyond(recipes),
+        "Liked or not": _pairs(experiment),
+        "Costs": _costs(recipes),
+        "Audit": _list(f"{one.severity}: {one.text}" for one in experiment.findings) or _paragraph("No findings."),
+        "Settings": _settings(experiment),
+    }
+    style = resources.files("palate.evaluation").joinpath("report.css").read_text(encoding="utf8")
+    body = "\n".join(f"<section>\n<h2>{title}</h2>\n{inner}\n</section>" for title, inner in sections.items() if inner)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Palate: {escape(", ".join(one.recipe for one in recipes))}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="brand">Palate</p>
+<h1>{len(recipes)} recipes compared</h1>
+{_paragraph(_lead(experiment))}
+</header>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _lead(experiment: Experiment) -> str:
+    data = experiment.data
+    return (
+        f"{data['users']} users, {data['items']} items, {data['events']} events; split {experiment.split}, "
+        f"{data['test users']} users tested, lists of {experiment.k}, seed {experiment.seed}. "
+        "Numbers are means over users with 95 % bootstrap intervals."
+    )
+
+
+def _accuracy(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
+    values = {one.recipe: one.test[experiment.metric] for one in recipes}
+    return (
+        _figure("", _plots().interval_plot(values, f"{experiment.metric.upper()} on test"))
+        + _interval_table({one.recipe: one.test for one in recipes})
+        + _details("On validation", _interval_table({one.recipe: one.validation for one in recipes}))
+    )
+
+
+def _slices(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
+    """A legend, a picture for each group of slices, and the numbers."""
+    names, metric = [one.recipe for one in recipes], experiment.metric.upper()
+    groups = list(dict.fromkeys(one.group for one in recipes[0].slices))
+    pictures = []
+    for group in groups:
+        values = {one.recipe: {part.name: part.value for part in one.slices if part.group == group} for one in recipes}
+        pictures.append(_figure(_GROUPS.get(group, group), _plots().slice_plot(group, values, metric)))
+    marks = zip(_plots().legend(names), names, strict=True)
+    legend = "".join(f"<li>{mark}{escape(name)}</li>" for mark, name in marks)
+    table = _table(
+        ["slice", "users", *names],
+        [
+            [part.name, str(part.value.n), *(_interval(one.slices[place].value) for one in recipes)]
+            for place, part in enumerate(recipes[0].slices)
+        ],
+    )
+    if not groups:
+        return ""
+    return f'<ul class="legend">{legend}</ul>\n<div class="grid">{"".join(pictures)}</div>' + _details(
+        f"{metric} in numbers", table
+    )
+
+
+def _differences(experiment: Experiment) -> str:
+    def rows(whole: bool) -> list[list[str]]:
+        return [
+            [one.name, f"{one.a} − {one.b}", plus(one.difference), probability(one.p_holm), one.verdict]
+            for one in experiment.comparisons
+            if (one.group == "all") == whole
+        ]
+
+    head = ["where", f"{experiment.metric.upper()} of", "difference", "after Holm", "the first is"]
+    if not experiment.comparisons:
+        return ""
+    note = (
+        "Paired over users: bootstrap interval, sign-flip permutation test, Holm's correction for all rows of a table."
+    )
+    return _paragraph(note) + _table(head, rows(True)) + _details("On slices", _table(head, rows(False)))
+
+
+def _beyond(recipes: Sequence[RecipeResult]) -> str:
+    names = [*recipes[0].beyond, *dict.fromkeys(name for one in recipes for name in one.catalogue)]
+    rows = []
+    for one in recipes:
+        cells = [
+            _interval(one.beyond[name]) if name in one.beyond else _number(one.catalogue.get(name)) for name in names
+        ]
+        rows.append([one.recipe, *cells])
+    meanings = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _MEANINGS.items())
+    return _table(["recipe", *names], rows) + _details("What the columns mean", f"<dl>{meanings}</dl>")
+
+
+def _pairs(experiment: Experiment) -> str:
+    if not experiment.pairs:
+        return ""
+    note = (
+        "How well scores separate what a user liked from what the same user did not like. AUC is over all pairs, "
+        "UAUC the mean of the users' own. The last column is the UAUC less that of the best rule that only counts."
+    )
+    rows = [
+        [one.name, _interval(one.auc), _interval(one.uauc), "a rule" if one.is_rule else plus(one.over_rule)]
+        for one in sorted(experiment.pairs, key=lambda one: -one.uauc.mean)
+    ]
+    return _paragraph(note) + _table(["", "AUC", "UAUC", "over the best rule"], rows)
+
+
+def _costs(recipes: Sequence[RecipeResult]) -> str:
+    rows = [
+        [one.recipe, *(f"{cost.seconds:.2f}" for cost in costs), *(f"{cost.peak_mb:,.0f}" for cost in costs)]
+        for one in recipes
+        for costs in [(one.fit, one.recommend)]
+    ]
+    note = "Seconds on the clock, and the highest resident memory of the whole process meanwhile."
+    head = ["recipe", "fit, s", "answer the test, s", "peak while fitting, MB", "peak while answering, MB"]
+    return _paragraph(note) + _table(head, rows)
+
+
+def _settings(experiment: Experiment) -> str:
+    said = {
+        "split": experiment.split,
+        "protocol": experiment.protocol,
+        "tuning": experiment.budget,
+        "seed": str(experiment.seed),
+        "list length": str(experiment.k),
+    }
+    return (
+        _list(experiment.notes)
+        + _table(["setting", "value"], said.items())
+        + _details("Data", _table(["", ""], experiment.data.items()))
+        + _details("Machine and versions", _table(["", ""], experiment.environment.items()))
+    )
+
+
+def _interval_table(values: Mapping[str, Mapping[str, Interval]]) -> str:
+    """Recipes as rows, metrics as columns, the best of each column marked."""
+    metrics = list(next(iter(values.values())))
+    best = {name: max((row[name].mean for row in values.values() if row[name].n), default=None) for name in metrics}
+    rows = [
+        [recipe, *(_interval(row[name], best=row[name].mean == best[name]) for name in metrics)]
+        for recipe, row in values.items()
+    ]
+    return _table(["recipe", *metrics], rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first column names the row; cells are escaped unless they are markup."""
+    top = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head) if any(head) else ""
+    lines = [
+        f'<tr><th scope="row">{_text(first)}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    ]
+    return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>\n'
+
+
+def _interval(value: Interval, *, best: bool = False) -> str:
+    if not value.n:
+        return "–"
+    mean = f"<strong>{value.mean:.3f}</strong>" if best else f"{value.mean:.3f}"
+    bounds = "one user" if isnan(value.low) else f"{value.low:.3f} – {value.high:.3f}"
+    return _Html(f"{mean} <small>{bounds}</small>")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _list(sentences: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(one)}</li>" for one in sentences)
+    return f"<ul>{items}</ul>\n" if items else ""
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>\n"
+
+
+def _details(title: str, inner: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{inner}</details>\n"
+
+
+def _figure(caption: str, svg: str) -> str:
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{below}{svg}</figure>\n"
+
+
+def _text(cell: str) -> str:
+    return cell if isinstance(cell, _Html) else escape(cell)
+
+
+def _plots() -> Any:
+    """The drawing module, which needs matplotlib."""
+    try:
+        from palate.evaluation import plots
+    except ImportError:
+        raise MissingExtraError('the report draws with matplotlib: pip install "palate[report]"') from None
+    return plots
