@@ -44,7 +44,7 @@ def measure(path: Path, runs: int) -> dict[str, Any]:
     """Medians over interleaved runs, after one run of each that does not count."""
     ways: dict[str, Callable[[], Any]] = {
         "bare": lambda: pl.read_csv(path),
-        "table": lambda: load("events", path, Ledger()),
+        "table": lambda: load("events", path, {}, Ledger()),
         "read": lambda: read(events=path),
     }
     for work in ways.values():

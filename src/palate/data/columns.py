@@ -32,6 +32,7 @@ PARTS: dict[TableName, dict[str, tuple[str, ...]]] = {
         "text": ("bio", "profile", "about", "description", "interests"),
     },
 }
+NUMBERS = ("time", "position", "value")
 NEEDED: dict[TableName, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
@@ -59,52 +60,59 @@ def clean_header(header: Sequence[str], origin: Origin, ledger: Ledger) -> list[
 
 
 def layout(table: Table, chosen: Mapping[str, str], ledger: Ledger) -> Layout | None:
-    """Match clean column names to parts; None (and a report) where a needed part is missing or one is unclear.
+    """Match the columns of a table to parts; None (and a report) where a needed part is missing or one is unclear.
 
     chosen: part -> column, "" for a part that shall stay empty. Without a choice a column of the part's own name
     comes first, then one of its synonyms; two synonyms at once are an error that asks for a choice.
     """
-    for part in chosen:
-        if part not in PARTS[table.name]:
-            raise ConfigError(f"columns.{table.name}.{part}: unknown column; known: {', '.join(PARTS[table.name])}")
-    header, origin, needed = table.frame.columns, table.origin, NEEDED[table.name]
+    name, header, origin = table.name, table.frame.columns, table.origin
     parts: dict[str, str] = {}
     unclear = False
-    free = [name for name in header if name not in map(_clean, chosen.values())]
-    for part, synonyms in PARTS[table.name].items():
-        found = [_clean(chosen[part])] if chosen.get(part) else _matches(part, synonyms, free)
-        found = [] if chosen.get(part) == "" else found
+    for part, found in _matches(name, header, chosen).items():
         if len(found) > 1:
-            ledger.file(
-                TWO_COLUMNS, origin, part, ", ".join(found), line=origin.header, fix=_choose(table.name, part, found[0])
-            )
+            ledger.file(TWO_COLUMNS, origin, part, ", ".join(found), line=origin.header, fix=_choose(name, part, found))
         elif found and found[0] in header:
             parts[part] = found[0]
-        elif found or part in needed:
-            fix = f"there are {', '.join(header)}: {_choose(table.name, part, header[0])}"
+        elif found or part in NEEDED[name]:
+            fix = f"there are {', '.join(header)}: {_choose(name, part, header)}"
             ledger.file(NO_COLUMN, origin, part, "".join(found), line=origin.header, fix=fix)
-        unclear |= len(found) > 1 or (bool(found or part in needed) and part not in parts)
+        unclear |= part not in parts and bool(found or part in NEEDED[name])
     if unclear:
         return None
-    if table.name == "items" and "title" not in parts and "description" in parts:
+    if name == "items" and "title" not in parts and "description" in parts:
         parts["title"] = parts.pop("description")
-    for part, name in parts.items():
-        if name != part:
-            ledger.note(f"{origin.place}: {name} is read as {part}")
-    return Layout(parts, tuple(name for name in header if name not in parts.values()))
+    for part, column in parts.items():
+        if column != part:
+            ledger.note(f"{origin.place}: {column} is read as {part}")
+    return Layout(parts, tuple(column for column in header if column not in parts.values()))
 
 
-def _matches(part: str, synonyms: Sequence[str], header: Sequence[str]) -> list[str]:
-    """The column of that name, or all that carry one of its synonyms."""
-    exact = [name for name in header if _plain(name) == _plain(part)]
-    known = {_plain(name) for name in synonyms}
-    return exact or [name for name in header if _plain(name) in known]
+def number_columns(table: TableName, header: Sequence[str], chosen: Mapping[str, str]) -> set[str]:
+    """The columns that play a part which is a number."""
+    matches = _matches(table, header, chosen)
+    return {column for part in NUMBERS for column in matches.get(part, ()) if column in header}
 
 
-def _choose(table: str, part: str, column: str) -> str:
-    return (
-        f'choose with columns={{"{table}": {{"{part}": "{column}"}}}} or [{table}] {part} = "{column}" in palate.toml'
-    )
+def _matches(table: TableName, header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, list[str]]:
+    """For every part the columns that could play it."""
+    for part in chosen:
+        if part not in PARTS[table]:
+            raise ConfigError(f"columns.{table}.{part}: unknown column; known: {', '.join(PARTS[table])}")
+    taken = {part: _clean(column) for part, column in chosen.items()}
+    free = {column: _plain(column) for column in header if column not in taken.values()}
+    found: dict[str, list[str]] = {}
+    for part, synonyms in PARTS[table].items():
+        if part in taken:
+            found[part] = [taken[part]] if taken[part] else []
+            continue
+        exact = [column for column, plain in free.items() if plain == _plain(part)]
+        found[part] = exact or [column for column, plain in free.items() if plain in map(_plain, synonyms)]
+    return found
+
+
+def _choose(table: str, part: str, columns: Sequence[str]) -> str:
+    pick = f'"{columns[0]}"'
+    return f'choose with columns={{"{table}": {{"{part}": {pick}}}}} or [{table}] {part} = {pick} in palate.toml'
 
 
 def _clean(name: str) -> str:

@@ -6,12 +6,12 @@ which they start, and the broken ones. Both ways give the same rows.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from palate.data.columns import clean_header
+from palate.data.columns import clean_header, number_columns
 from palate.data.problems import BYTES, EMPTY, FIELDS, LATIN, NO_ROWS, QUOTES, Kind, Ledger
 from palate.data.tables import Origin, Table, TableName, decode, longs, split_lines
 
@@ -19,14 +19,17 @@ SEPARATORS = ",;\t|"
 TAB_SUFFIXES = (".tsv", ".inter", ".item", ".user")  # the last three are RecBole's
 
 
-def read_delimited(name: TableName, path: Path, ledger: Ledger) -> Table | None:
-    """A table of text columns, null or "" where a field is empty; None (and a report) where there is no table."""
+def read_delimited(name: TableName, path: Path, chosen: Mapping[str, str], ledger: Ledger) -> Table | None:
+    """A table of text columns, null or "" where a field is empty; None (and a report) where there is no table.
+
+    Columns that play the part of a number come as numbers if all their values are.
+    """
     origin = Origin(str(path), path)
     raw = path.read_bytes()
-    return _plain(name, raw, origin) or _careful(name, raw, origin, ledger)
+    return _plain(name, raw, chosen, origin) or _careful(name, raw, origin, ledger)
 
 
-def _plain(name: TableName, raw: bytes, origin: Origin) -> Table | None:
+def _plain(name: TableName, raw: bytes, chosen: Mapping[str, str], origin: Origin) -> Table | None:
     """The fast way, or None where the file is not plain."""
     if b'"' in raw or (b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n")):
         return None
@@ -36,13 +39,17 @@ def _plain(name: TableName, raw: bytes, origin: Origin) -> Table | None:
         header = clean_header(line.split(separator), origin, Ledger())
         if not header or not line.strip():
             return None
-        schema = dict.fromkeys(header, pl.String)
-        frame = pl.read_csv(raw, separator=separator, schema=schema, quote_char=None)
-    except (UnicodeDecodeError, pl.exceptions.PolarsError):
+    except UnicodeDecodeError:
         return None
-    if not frame.height or frame[header[-1]].null_count():
-        return None
-    return Table(name, origin, frame, first=2)
+    for kinds in (dict.fromkeys(number_columns(name, header, chosen), pl.Float64), {}):
+        schema = {column: kinds.get(column, pl.String) for column in header}
+        try:
+            frame = pl.read_csv(raw, separator=separator, schema=schema, quote_char=None)
+        except pl.exceptions.PolarsError:
+            continue
+        usual = frame.height and not frame[header[-1]].null_count()
+        return Table(name, origin, frame, first=2) if usual else None
+    return None
 
 
 def _careful(name: TableName, raw: bytes, origin: Origin, ledger: Ledger) -> Table | None:

@@ -47,6 +47,9 @@ def _parse(text: str, damaged: bool) -> dict[str, Any] | Kind | None:
         return BYTES
     try:
         record = json.loads(text)
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return BYTES
     except (ValueError, RecursionError):
         return NOT_JSON
     return record if isinstance(record, dict) else NOT_JSON

@@ -4,7 +4,6 @@ from time import time as now
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from palate.data.catalogue import bare_items, with_users
 from palate.data.dataset import Catalogue, Clock, Events, People
@@ -12,7 +11,7 @@ from palate.data.liked import what_is_liked
 from palate.data.problems import BAD_NUMBER, BAD_TIME, EARLY, FUTURE, NEW_USER, SAME_EVENT, UNKNOWN_ITEM, Ledger
 from palate.data.rows import Rows
 from palate.data.sorting import log_order
-from palate.data.values import numbers, times
+from palate.data.values import Doubles, numbers, times
 from palate.types import Bools, Floats, Ints, Longs
 
 DAY = 86_400.0  # clocks may run ahead by this much
@@ -26,8 +25,7 @@ def read_log(
     Without an items table the catalogue is the ids in the log, in the order of their text; users who are in no table
     follow in the same order, so that row numbers tell nothing about time.
     """
-    user, user_names = rows.ids("user_id")
-    item, item_names = rows.ids("item_id")
+    (user, user_names), (item, item_names) = rows.ids("user_id", "item_id")
     time, clock = _clock(rows)
     value = _value(rows)
     extra = {part: rows.text(rows.layout.parts[part]) for part in ("kind", "text") if rows.has(part)}
@@ -64,22 +62,22 @@ def no_log(ledger: Ledger) -> Events:
     return Events(none, none, np.zeros(0), np.zeros(0, np.float32), np.zeros(0, np.bool_), clock="none")
 
 
-def _clock(rows: Rows) -> tuple[NDArray[np.float64], Clock]:
+def _clock(rows: Rows) -> tuple[Doubles, Clock]:
     """(N,) the time, else the order column, else zeros."""
     place = rows.table.origin.place
     if rows.has("time"):
         column = rows.layout.parts["time"]
         seconds, how = times(rows.raw("time"))
         rows.ledger.note(f"{place}: {column} is read as {how}")
-        rows.report(BAD_TIME, column, seconds.is_null())
-        rows.report(EARLY, column, (seconds < 0.0).fill_null(False))
-        rows.report(FUTURE, column, (seconds > now() + DAY).fill_null(False))
-        return seconds.fill_null(0.0).to_numpy(), "time"
+        rows.report(BAD_TIME, column, np.isnan(seconds))
+        rows.report(EARLY, column, seconds < 0.0)
+        rows.report(FUTURE, column, seconds > now() + DAY)
+        return seconds, "time"
     if rows.has("position"):
         order = numbers(rows.raw("position"))
-        rows.report(BAD_NUMBER, rows.layout.parts["position"], order.is_null())
+        rows.report(BAD_NUMBER, rows.layout.parts["position"], np.isnan(order))
         rows.ledger.note(f"{place}: no times, {rows.layout.parts['position']} gives the order")
-        return order.fill_null(0.0).to_numpy(), "order"
+        return order, "order"
     rows.ledger.note(f"{place}: neither times nor an order, so that splits can only be random")
     return np.zeros(len(rows.bad)), "none"
 
@@ -88,9 +86,11 @@ def _value(rows: Rows) -> Floats | None:
     """(N,) the value, None where there is no such column."""
     if not rows.has("value"):
         return None
-    found = numbers(numbers(rows.raw("value")).cast(pl.Float32))
-    rows.report(BAD_NUMBER, rows.layout.parts["value"], found.is_null())
-    return found.fill_null(0.0).to_numpy().astype(np.float32)
+    found = numbers(rows.raw("value"))
+    with np.errstate(over="ignore"):
+        value = found.astype(np.float32)
+    rows.report(BAD_NUMBER, rows.layout.parts["value"], ~np.isfinite(value))
+    return value
 
 
 def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str], good: Longs) -> People:
@@ -108,9 +108,9 @@ def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str], g
 
 
 def _in_use(codes: Ints, names: list[str]) -> list[str]:
-    """The names that occur, in the order of their text."""
+    """The names that occur, in their order."""
     counts = np.bincount(codes, minlength=len(names))
-    return sorted(name for name, count in zip(names, counts.tolist(), strict=True) if count)
+    return names if counts.all() else [name for name, count in zip(names, counts.tolist(), strict=True) if count]
 
 
 def _repeats(
@@ -118,7 +118,7 @@ def _repeats(
     order: Longs,
     user: Ints,
     item: Ints,
-    time: NDArray[np.float64],
+    time: Doubles,
     value: Floats | None,
     extra: dict[str, pl.Series],
 ) -> Bools:

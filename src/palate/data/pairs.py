@@ -22,15 +22,15 @@ class Pairs:
 def read_pairs(given: Any) -> Pairs:
     """Read the columns user_id and item_id (or well-known names for them); raises DataError where a row lacks one."""
     ledger = Ledger()
-    table, kind = load("events", given, ledger)
+    table, kind = load("events", given, {}, ledger)
     found = layout(table, {}, ledger) if table else None
     rows = Rows(table, found, ledger) if table and found else None
-    pairs = Pairs(_ids(rows, "user_id"), _ids(rows, "item_id"), kind) if rows else None
+    pairs = Pairs(*_ids(rows), kind) if rows else None
     ledger.refuse()
     assert pairs is not None  # otherwise the ledger has refused
     return pairs
 
 
-def _ids(rows: Rows, part: str) -> tuple[str, ...]:
-    codes, names = rows.ids(part)
-    return tuple(names[code] for code in codes.tolist())
+def _ids(rows: Rows) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    users, items = (tuple(names[code] for code in codes.tolist()) for codes, names in rows.ids("user_id", "item_id"))
+    return users, items

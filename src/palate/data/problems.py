@@ -13,6 +13,7 @@ from palate.errors import DataError
 from palate.types import Longs
 
 SHOWN = 20  # problems of one kind in one column that are spelled out; all are counted
+WIDTH = 60  # characters of a value that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        shown = repr(self.value)[1:-1] if not self.value.isprintable() else self.value
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        return f'{self.place}: {self.column} "{shown}" {self.message}; {self.fix}'.replace(' "" ', " ")
+        shown = self.value if self.value.isprintable() else repr(self.value)[1:-1]
+        shown = shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 3]}..."
+        words = (self.column, f'"{shown}"' if shown else "", self.message)
+        return f"{self.place}: {' '.join(filter(None, words))}; {self.fix}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

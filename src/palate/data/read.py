@@ -63,7 +63,7 @@ def assemble(sources: Sources, ledger: Ledger) -> Dataset | None:
     kinds: dict[TableName, FrameKind] = {}
     for name in NAMES:
         if name in sources.tables:
-            table, kinds[name] = load(name, sources.tables[name], ledger)
+            table, kinds[name] = load(name, sources.tables[name], sources.columns[name], ledger)
             found = layout(table, sources.columns[name], ledger) if table else None
             if table and found:
                 tables[name] = Rows(table, found, ledger)

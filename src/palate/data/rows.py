@@ -1,5 +1,6 @@
 """One raw table under judgement: its columns as values, and which rows are bad."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ from palate.data.columns import Layout
 from palate.data.problems import CONTROL, FLOAT_ID, NO_ID, SPACES, Kind, Ledger
 from palate.data.tables import Table
 from palate.data.values import EXACT, texts
+from palate.runtime import threads
 from palate.types import Bools, Ints
 
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"  # tabs and line ends are text
@@ -49,16 +51,20 @@ class Rows:
             if kind.severity == "error":
                 self.bad[rows] = True
 
-    def ids(self, part: str) -> tuple[Ints, list[str]]:
-        """(N,) a number for each row's id, and the ids so numbered; what is no id is refused.
+    def ids(self, *parts: str) -> list[tuple[Ints, list[str]]]:
+        """For each part (N,) numbers of the rows' ids, and the ids so numbered, in the order of their text.
 
-        Spaces around an id do not belong to it. Two numbers never stand for the same id.
+        Spaces around an id do not belong to it; what is no id is refused.
         """
+        with ThreadPoolExecutor(threads()) as pool:
+            found = list(pool.map(lambda part: factorise(texts(self.raw(part))), parts))
+        return [self._judged(part, *one) for part, one in zip(parts, found, strict=True)]
+
+    def _judged(self, part: str, codes: Ints, distinct: pl.Series) -> tuple[Ints, list[str]]:
         raw, column = self.raw(part), self.layout.parts[part]
         if raw.dtype.is_float():
             whole = (raw == raw.floor()) & (raw.abs() < EXACT)
             self.report(FLOAT_ID, column, raw.is_not_null() & raw.is_not_nan() & ~whole)
-        codes, distinct = factorise(texts(raw))
         clean = distinct.str.strip_chars()
         for kind, which in (
             (NO_ID, clean == ""),
@@ -67,21 +73,24 @@ class Rows:
         ):
             if which.any():
                 self.report(kind, column, which.to_numpy()[codes])
-        names = clean.to_list()
-        number = {name: place for place, name in enumerate(dict.fromkeys(names))}
-        if len(number) < len(names):
-            codes = np.array([number[name] for name in names], np.int32)[codes]
-        return codes, list(number)
+        if (clean == distinct).all():
+            return codes, distinct.to_list()
+        inner, distinct = factorise(clean)
+        return inner[codes], distinct.to_list()
 
 
 def factorise(column: pl.Series) -> tuple[Ints, pl.Series]:
-    """(N,) a number for each text, and the distinct texts in the order of their numbers.
+    """(N,) a number for each text, and the distinct texts in order, which the numbers count.
 
     >>> codes, distinct = factorise(pl.Series(["b", "a", "b"]))
     >>> codes, distinct.to_list()
-    (array([0, 1, 0], dtype=int32), ['b', 'a'])
+    (array([1, 0, 1], dtype=int32), ['a', 'b'])
     """
-    codes = column.cast(pl.Categorical(pl.Categories.random())).to_physical().to_numpy().astype(np.int32)
-    example = np.zeros(codes.max(initial=-1) + 1, np.int64)  # a row that holds each distinct text
+    codes = column.cast(pl.Categorical(pl.Categories.random())).to_physical().to_numpy()
+    example = np.zeros(codes.max(initial=0) + 1, np.int64)  # for each code a row that holds it
     example[codes] = np.arange(len(codes))
-    return codes, column.gather(example)
+    distinct = column.gather(example)
+    order = distinct.arg_sort().to_numpy()
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    return rank[codes], distinct.gather(order)

@@ -68,7 +68,7 @@ def gather(
     return Sources(tables, chosen, settings.get("data", {}).get("liked") if liked is None else liked)
 
 
-def load(name: TableName, given: Any, ledger: Ledger) -> tuple[Table | None, FrameKind]:
+def load(name: TableName, given: Any, chosen: Mapping[str, str], ledger: Ledger) -> tuple[Table | None, FrameKind]:
     """Read one table from a path or frame; no table (and a report) where that fails as a whole."""
     if not isinstance(given, str | Path):
         frame, kind = from_native(given, name)
@@ -77,7 +77,7 @@ def load(name: TableName, given: Any, ledger: Ledger) -> tuple[Table | None, Fra
     suffix = path.suffix.lower()
     try:
         if suffix in DELIMITED:
-            return read_delimited(name, path, ledger), "polars"
+            return read_delimited(name, path, chosen, ledger), "polars"
         if suffix in JSON_LINES:
             return read_json_lines(name, path, ledger), "polars"
         if suffix == ".parquet":

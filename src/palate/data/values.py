@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
 
 EXACT = 2.0**53  # from here on a float no longer tells whole numbers apart
 UNITS = (
@@ -50,41 +53,42 @@ def as_text(value: Any) -> str:
     return str(value).encode("utf8", "replace").decode()  # half a surrogate pair is no text
 
 
-def numbers(column: pl.Series) -> pl.Series:
-    """As float64, null where a value is not a finite number."""
+def numbers(column: pl.Series) -> Doubles:
+    """(N,) float64, nan where a value is not a finite number."""
     column = _plain(column)
     found = column.cast(pl.Float64, strict=False)
     if found.null_count() and column.dtype == pl.String:
         found = column.str.strip_chars().cast(pl.Float64, strict=False)
-    return found if found.is_finite().all() else found.set(~found.is_finite(), None)
+    values = found.to_numpy()
+    return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.nan)
 
 
-def times(column: pl.Series) -> tuple[pl.Series, str]:
-    """As unix seconds (float64, null where a value is no time), and how they were understood.
+def times(column: pl.Series) -> tuple[Doubles, str]:
+    """(N,) unix seconds, nan where a value is no time, and how they were understood.
 
-    Numbers count from 1970 in the unit that fits their median; texts are ISO 8601, UTC where they name no zone.
+    Numbers count from 1970 in the unit that fits most of them; texts are ISO 8601, UTC where they name no zone.
 
-    >>> found, how = times(pl.Series(["1970-01-02", "1970-01-01T01:00:00+01:00"]))
-    >>> found.to_list(), how
-    ([86400.0, 0.0], 'ISO 8601, in UTC where no zone is given')
+    >>> times(pl.Series(["1970-01-02", "1970-01-01T01:00:00+01:00"]))
+    (array([86400.,     0.]), 'ISO 8601, in UTC where no zone is given')
     """
     if column.dtype == pl.Date:
         column = column.cast(pl.Datetime("us"))
     if isinstance(column.dtype, pl.Datetime):
         zone = column.dtype.time_zone
-        return column.dt.epoch("us") / 1e6, f"times of zone {zone}" if zone else "times in UTC"
+        return (column.dt.epoch("us") / 1e6).to_numpy(), f"times of zone {zone}" if zone else "times in UTC"
     column = _plain(column)
     found = numbers(column)
-    middle = found.median()
-    size = middle if isinstance(middle, float) else 0.0
-    unit, scale = next((name, scale) for least, name, scale in UNITS if size >= least)
-    seconds, how = found / scale, f"{unit} since 1970"
-    if seconds.null_count() and column.dtype == pl.String:
-        written = {text: iso_seconds(text) for text in column.filter(seconds.is_null()).drop_nulls().unique()}
+    counted = np.isfinite(found)
+    half = counted.sum() / 2
+    unit, scale = next((name, scale) for least, name, scale in UNITS if (found >= least).sum() >= half)
+    seconds, how = found if scale == 1.0 else found / scale, f"{unit} since 1970"
+    if column.dtype == pl.String and not counted.all():
+        rest = column.filter(~counted)
+        written = {text: iso_seconds(text) for text in rest.drop_nulls().unique()}
         if any(one is not None for one in written.values()):
-            iso = column.replace_strict(written, default=None, return_dtype=pl.Float64)
-            how = "ISO 8601, in UTC where no zone is given" + ("" if middle is None else f", or {how}")
-            seconds = seconds.fill_null(iso)
+            seconds = seconds.copy()
+            seconds[~counted] = rest.replace_strict(written, default=None, return_dtype=pl.Float64).to_numpy()
+            how = "ISO 8601, in UTC where no zone is given" + (f", or {how}" if counted.any() else "")
     return seconds, how
 
 
