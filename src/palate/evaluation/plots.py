@@ -19,7 +19,7 @@ COLOURS = (
     "#cc79a7",
     "#e69f00",
     "#56b4e9",
-)  # Okabe and Ito: safe for colour-blind eyes
+)  # after Okabe and Ito
 MARKERS = "osD^vPX"  # 6 colours and 7 shapes repeat together only after 42 recipes
 _INK = "#010203"  # stands for the page's text colour until the SVG is written
 _STYLE: Any = {

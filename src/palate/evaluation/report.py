@@ -56,6 +56,7 @@ def html(experiment: Experiment) -> str:
         "Audit": _list(f"{one.severity}: {one.text}" for one in experiment.findings) or _paragraph("No findings."),
         "Settings": _settings(experiment),
     }
+    names = escape(", ".join(one.recipe for one in recipes))
     style = resources.files("palate.evaluation").joinpath("report.css").read_text(encoding="utf8")
     body = "\n".join(f"<section>\n<h2>{title}</h2>\n{inner}\n</section>" for title, inner in sections.items() if inner)
     return f"""<!doctype html>
@@ -63,7 +64,7 @@ def html(experiment: Experiment) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Palate: {escape(", ".join(one.recipe for one in recipes))}</title>
+<title>Palate: {names}</title>
 <style>
 {style}</style>
 </head>
@@ -71,7 +72,7 @@ def html(experiment: Experiment) -> str:
 <main>
 <header>
 <p class="brand">Palate</p>
-<h1>{len(recipes)} recipes compared</h1>
+<h1>{names}</h1>
 {_paragraph(_lead(experiment))}
 </header>
 {body}

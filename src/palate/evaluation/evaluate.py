@@ -1,0 +1,43 @@
+"""The public `palate.evaluate`: a data set and names of recipes to an Experiment."""
+
+from collections.abc import Mapping, Sequence
+
+from palate import build
+from palate.data.dataset import Dataset
+from palate.errors import ConfigError
+from palate.evaluation.experiment import experiment
+from palate.evaluation.result import Experiment
+from palate.pipeline import Recommender
+from palate.runtime import Runtime
+
+
+def evaluate(
+    data: Dataset,
+    recipes: Sequence[str] = ("zero-shot", "classic", "balanced"),
+    *,
+    split: str = "time",
+    k: int = 10,
+    seed: int = 0,
+    encoder: str = "auto",
+    composed: Mapping[str, build.Recipe] | None = None,
+    runtime: Runtime | None = None,
+) -> Experiment:
+    """Compare recipes on held-out events of a data set, with intervals, tests, slices and costs.
+
+    recipes: names of `palate.build.RECIPES` or of `composed`, recipes of your own by name.
+    split: "time" (the default, all test events later than all training events), "leave-last-out", "random",
+        "random-per-user", "cold-items", or "auto" for the strictest that the log allows.
+    runtime: circumstances of the run, made from `seed` if not given.
+
+    Every recipe sees the training part alone; popularity is always in the table.
+    Raises LeakError where the data would make a result look better than it is.
+    """
+    own = dict(composed or {})
+    for name in recipes:
+        if name not in own and name not in build.RECIPES:
+            raise ConfigError(f'recipe "{name}": unknown; known: {", ".join({**build.RECIPES, **own})}')
+
+    def fit(recipe: str, train: Dataset, runtime: Runtime) -> Recommender:
+        return build.fit(own.get(recipe, recipe), train, runtime, encoder=encoder)
+
+    return experiment(data, recipes, fit=fit, split=split, k=k, runtime=runtime or Runtime(seed=seed))
