@@ -6,7 +6,9 @@ which they start, and the broken ones. Both ways give the same rows.
 """
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -34,15 +36,17 @@ def _plain(name: TableName, raw: bytes, chosen: Mapping[str, str], origin: Origi
     if b'"' in raw or (b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n")):
         return None
     try:
-        line = raw[: raw.find(b"\n") + 1].decode("utf-8-sig").rstrip("\r\n")
-        separator = _separator(origin, line)
-        header = clean_header(line.split(separator), origin, Ledger())
-        if not header or not line.strip():
-            return None
-    except UnicodeDecodeError:
+        first, second = (line.decode("utf-8-sig").rstrip("\r\n") for line in islice(io.BytesIO(raw), 2))
+    except (UnicodeDecodeError, ValueError):
         return None
-    for kinds in (dict.fromkeys(number_columns(name, header, chosen), pl.Float64), {}):
-        schema = {column: kinds.get(column, pl.String) for column in header}
+    separator = _separator(origin, first)
+    header = clean_header(first.split(separator), origin, Ledger())
+    if not header or not first.strip():
+        return None
+    numbers = number_columns(name, header, chosen)
+    likely = zip(header, second.split(separator), strict=False)
+    kinds = {column: _kind(value) for column, value in likely if column in numbers}
+    for schema in ({column: kinds.get(column, pl.String) for column in header}, dict.fromkeys(header, pl.String)):
         try:
             frame = pl.read_csv(raw, separator=separator, schema=schema, quote_char=None)
         except pl.exceptions.PolarsError:
@@ -50,6 +54,13 @@ def _plain(name: TableName, raw: bytes, chosen: Mapping[str, str], origin: Origi
         usual = frame.height and not frame[header[-1]].null_count()
         return Table(name, origin, frame, first=2) if usual else None
     return None
+
+
+def _kind(value: str) -> type[pl.DataType]:
+    """What a column seems to hold, judged by its first value; polars reads whole numbers faster than others."""
+    if value.isascii() and value.isdigit():
+        return pl.Int64
+    return pl.String if any(sign in value for sign in "-:") else pl.Float64
 
 
 def _careful(name: TableName, raw: bytes, origin: Origin, ledger: Ledger) -> Table | None:

@@ -1,18 +1,20 @@
 """An events table to Events: ids to row numbers, times and values checked, sorted, exact repeats left out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from time import time as now
 
 import numpy as np
 import polars as pl
 
 from palate.data.catalogue import bare_items, with_users
-from palate.data.dataset import Catalogue, Clock, Events, People
+from palate.data.dataset import Catalogue, Clock, Events, IdMap, People
 from palate.data.liked import what_is_liked
 from palate.data.problems import BAD_NUMBER, BAD_TIME, EARLY, FUTURE, NEW_USER, SAME_EVENT, UNKNOWN_ITEM, Ledger
 from palate.data.rows import Rows
-from palate.data.sorting import log_order
+from palate.data.sorting import spread, time_order
 from palate.data.values import Doubles, numbers, times
-from palate.types import Bools, Floats, Ints, Longs
+from palate.runtime import threads
+from palate.types import Bools, Floats, Ints
 
 DAY = 86_400.0  # clocks may run ahead by this much
 
@@ -25,20 +27,24 @@ def read_log(
     Without an items table the catalogue is the ids in the log, in the order of their text; users who are in no table
     follow in the same order, so that row numbers tell nothing about time.
     """
-    (user, user_names), (item, item_names) = rows.ids("user_id", "item_id")
-    time, clock = _clock(rows)
+    with ThreadPoolExecutor(threads()) as pool:  # the work on ids runs beside the work on times
+        factors = [pool.submit(rows.factors, part) for part in ("user_id", "item_id")]
+        time, clock = _clock(rows)
+        in_time = time_order(time)
+        user, user_names = rows.ids("user_id", factors[0].result())
+        item, item_names = rows.ids("item_id", factors[1].result())
     value = _value(rows)
     extra = {part: rows.text(rows.layout.parts[part]) for part in ("kind", "text") if rows.has(part)}
     if items is not None:
         unknown = np.array([bool(name) and name not in items.ids for name in item_names], np.bool_)
         rows.report(UNKNOWN_ITEM, rows.layout.parts["item_id"], unknown[item])
-    good = np.flatnonzero(~rows.bad)
     if items is None:
         rows.ledger.note("no items table: the catalogue is the ids in the events, which stand in for titles")
-        items = bare_items(_in_use(item[good], item_names))
-    everyone = _everyone(rows, people, user, user_names, good)
-    user, item = everyone.ids.rows(user_names)[user], items.ids.rows(item_names)[item]
-    order = good[log_order(user[good], len(everyone), time[good])]
+        items = bare_items(_in_use(item, item_names, rows.bad))
+    everyone = _everyone(rows, people, user, user_names)
+    user, item = _numbered(everyone.ids, user, user_names), _numbered(items.ids, item, item_names)
+    kept = in_time[~rows.bad[in_time]] if rows.bad.any() else in_time
+    order = spread(kept, user[kept], len(everyone))
     if clock != "none":
         order = order[~_repeats(rows, order, user, item, time, value, extra)]
     liked, why = what_is_liked(None if value is None else value[order], threshold)
@@ -93,29 +99,36 @@ def _value(rows: Rows) -> Floats | None:
     return value
 
 
-def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str], good: Longs) -> People:
-    """The people of the table and, reported, those who are only in the log."""
-    used = _in_use(user[good], names)
+def _in_use(codes: Ints, names: list[str], bad: Bools) -> list[str]:
+    """The names that occur in rows that are not bad, in their order."""
+    if not bad.any():
+        return names
+    counts = np.bincount(codes[~bad], minlength=len(names))
+    return [name for name, count in zip(names, counts.tolist(), strict=True) if count]
+
+
+def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str]) -> People:
+    """The people of the table and, reported with their first event, those who are only in the log."""
+    used = _in_use(user, names, rows.bad)
     if people is None:
         return with_users(None, used)
     new = {name for name in used if name not in people.ids}
-    if new:
-        codes, first = np.unique(user[good], return_index=True)
-        mask = np.zeros(len(rows.bad), np.bool_)
-        mask[good[first[[names[code] in new for code in codes]]]] = True
-        rows.report(NEW_USER, rows.layout.parts["user_id"], mask)
+    good = np.flatnonzero(~rows.bad)
+    codes, first = np.unique(user[good], return_index=True)
+    mask = np.zeros(len(rows.bad), np.bool_)
+    mask[good[first[[names[code] in new for code in codes]]]] = True
+    rows.report(NEW_USER, rows.layout.parts["user_id"], mask)
     return with_users(people, sorted(new))
 
 
-def _in_use(codes: Ints, names: list[str]) -> list[str]:
-    """The names that occur, in their order."""
-    counts = np.bincount(codes, minlength=len(names))
-    return names if counts.all() else [name for name, count in zip(names, counts.tolist(), strict=True) if count]
+def _numbered(ids: IdMap, codes: Ints, names: list[str]) -> Ints:
+    """(N,) the row numbers of ids that are given as codes into `names`, -1 where an id has none."""
+    return codes if ids.ids == tuple(names) else ids.rows(names)[codes]
 
 
 def _repeats(
     rows: Rows,
-    order: Longs,
+    order: Ints,
     user: Ints,
     item: Ints,
     time: Doubles,

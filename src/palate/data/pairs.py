@@ -25,12 +25,12 @@ def read_pairs(given: Any) -> Pairs:
     table, kind = load("events", given, {}, ledger)
     found = layout(table, {}, ledger) if table else None
     rows = Rows(table, found, ledger) if table and found else None
-    pairs = Pairs(*_ids(rows), kind) if rows else None
+    pairs = Pairs(_ids(rows, "user_id"), _ids(rows, "item_id"), kind) if rows else None
     ledger.refuse()
     assert pairs is not None  # otherwise the ledger has refused
     return pairs
 
 
-def _ids(rows: Rows) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    users, items = (tuple(names[code] for code in codes.tolist()) for codes, names in rows.ids("user_id", "item_id"))
-    return users, items
+def _ids(rows: Rows, part: str) -> tuple[str, ...]:
+    codes, names = rows.ids(part, rows.factors(part))
+    return tuple(names[code] for code in codes.tolist())

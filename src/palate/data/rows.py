@@ -1,6 +1,5 @@
 """One raw table under judgement: its columns as values, and which rows are bad."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +9,9 @@ from palate.data.columns import Layout
 from palate.data.problems import CONTROL, FLOAT_ID, NO_ID, SPACES, Kind, Ledger
 from palate.data.tables import Table
 from palate.data.values import EXACT, texts
-from palate.runtime import threads
 from palate.types import Bools, Ints
 
+Factors = tuple[Ints, pl.Series]
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"  # tabs and line ends are text
 
 
@@ -51,17 +50,17 @@ class Rows:
             if kind.severity == "error":
                 self.bad[rows] = True
 
-    def ids(self, *parts: str) -> list[tuple[Ints, list[str]]]:
-        """For each part (N,) numbers of the rows' ids, and the ids so numbered, in the order of their text.
+    def factors(self, part: str) -> Factors:
+        """What `factorise` makes of the ids as they were written; long work, which may run beside other work."""
+        return factorise(texts(self.raw(part)))
+
+    def ids(self, part: str, factors: Factors) -> tuple[Ints, list[str]]:
+        """(N,) numbers of the rows' ids, and the ids so numbered in the order of their text.
 
         Spaces around an id do not belong to it; what is no id is refused.
         """
-        with ThreadPoolExecutor(threads()) as pool:
-            found = list(pool.map(lambda part: factorise(texts(self.raw(part))), parts))
-        return [self._judged(part, *one) for part, one in zip(parts, found, strict=True)]
-
-    def _judged(self, part: str, codes: Ints, distinct: pl.Series) -> tuple[Ints, list[str]]:
         raw, column = self.raw(part), self.layout.parts[part]
+        codes, distinct = factors
         if raw.dtype.is_float():
             whole = (raw == raw.floor()) & (raw.abs() < EXACT)
             self.report(FLOAT_ID, column, raw.is_not_null() & raw.is_not_nan() & ~whole)
@@ -79,7 +78,7 @@ class Rows:
         return inner[codes], distinct.to_list()
 
 
-def factorise(column: pl.Series) -> tuple[Ints, pl.Series]:
+def factorise(column: pl.Series) -> Factors:
     """(N,) a number for each text, and the distinct texts in order, which the numbers count.
 
     >>> codes, distinct = factorise(pl.Series(["b", "a", "b"]))
