@@ -30,6 +30,9 @@ class Finding:
     severity: Literal["refuse", "warn"]
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 def audit(split: Split) -> tuple[Finding, ...]:
     """Every finding, refusals first."""
