@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from palate.data.dataset import Dataset
     from palate.data.read import read
     from palate.errors import PalateError, PalateWarning
-    from palate.evaluation.experiment import evaluate
+    from palate.evaluation.evaluate import evaluate
     from palate.model import Model, fit, load
 
 _HOMES = {
@@ -17,7 +17,7 @@ _HOMES = {
     "PalateError": "palate.errors",
     "PalateWarning": "palate.errors",
     "check": "palate.data.check",
-    "evaluate": "palate.evaluation.experiment",
+    "evaluate": "palate.evaluation.evaluate",
     "fit": "palate.model",
     "load": "palate.model",
     "read": "palate.data.read",

@@ -1,6 +1,5 @@
 """The model that users hold: outside ids and frames in, outside ids and frames out."""
 
-import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import numpy as np
 
 from palate import build, store
 from palate.data.dataset import Dataset, FrameKind
-from palate.data.frames import columns, native
+from palate.data.frames import native, texts_of
 from palate.errors import ConfigError, PalateWarning
 from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
@@ -81,7 +80,7 @@ class Model:
 
         Raises UnknownIdError for an item that is not in the catalogue; unknown users are scored as strangers.
         """
-        named, kind = columns(pairs, ("user_id", "item_id"), "pairs")
+        named, kind = texts_of(pairs, ("user_id", "item_id"), "pairs")
         users, rows, items = self._pairs(named)
         scores = np.zeros(len(items), np.float32)
         queries = self._queries(users, None, None)
@@ -123,14 +122,14 @@ class Model:
         return replace(self.data.queries(users), wishes=(text or "",) * len(names))
 
     def _pairs(self, named: Mapping[str, list[str]]) -> tuple[list[str], Ints, Ints]:
-        """The distinct users of a (user_id, item_id) table in order of appearance; (N,) their places; (N,) item rows."""
+        """The distinct users of a table in order of appearance, (N,) their places in that list, (N,) item rows."""
         places = {name: place for place, name in enumerate(dict.fromkeys(named["user_id"]))}
         rows = np.array([places[name] for name in named["user_id"]], np.int32)
         items = np.array([self.data.items.ids.row(name) for name in named["item_id"]], np.int32)
         return list(places), rows, items
 
     def _ranked(self, candidates: Any, k: int) -> Any:
-        named, kind = columns(candidates, ("user_id", "item_id"), "candidates")
+        named, kind = texts_of(candidates, ("user_id", "item_id"), "candidates")
         users, rows, items = self._pairs(named)
         lists = [list(dict.fromkeys(items[rows == row])) for row in range(len(users))]
         grid = np.full((len(lists), max(map(len, lists), default=0)), NO_ITEM, np.int32)
@@ -142,7 +141,7 @@ class Model:
     def _frame(self, names: Sequence[str | None], answer: Answer, wish: str, kind: FrameKind) -> Any:
         row, place = np.nonzero(answer.slate.items != NO_ITEM)
         table: dict[str, Any] = {
-            "user_id": [names[one] for one in row],
+            "user_id": [names[int(one)] for one in row],
             "rank": place + 1,
             "item_id": self.data.items.ids.names(answer.slate.items[row, place]),
             "score": answer.slate.scores[row, place],
@@ -157,7 +156,9 @@ class Model:
         return native(table, kind)
 
 
-def fit(data: Dataset, recipe: str = "balanced", *, seed: int = 0, encoder: str = "auto", runtime: Runtime | None = None) -> Model:
+def fit(
+    data: Dataset, recipe: str = "balanced", *, seed: int = 0, encoder: str = "auto", runtime: Runtime | None = None
+) -> Model:
     """Train a recipe on a data set.
 
     recipe: see `palate.build.RECIPES`; encoder: "auto", "hashing", a known model, a local folder or a hub id.
@@ -188,5 +189,3 @@ def _warn_of_strangers(names: list[str], queries: Queries, answer: Answer) -> No
         basis = answer.basis[rows[0]]
         shown = ", ".join(names[row] for row in rows[:3]) + (" ..." if len(rows) > 3 else "")
         warnings.warn(f"{len(rows)} unknown user(s) answered from {basis}: {shown}", PalateWarning, stacklevel=3)
-
-

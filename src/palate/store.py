@@ -33,7 +33,7 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
 
     Refuses a folder that holds anything but a saved model.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / _MANIFEST).is_file():
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not is_saved(folder):
         raise StoreError(f"{folder}: exists and is not a saved model; choose another folder or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -50,6 +50,11 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
         _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether a model is saved in this folder."""
+    return (folder / _MANIFEST).is_file()
 
 
 def manifest(folder: Path) -> dict[str, Any]:

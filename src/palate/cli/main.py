@@ -62,7 +62,7 @@ def palate(
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and an exit code."""
-    warnings.formatwarning = lambda message, *_: f"note: {message}\n"  # type: ignore[assignment]
+    warnings.formatwarning = lambda message, *_: f"note: {message}\n"
     try:
         app()
     except PalateError as error:

@@ -6,20 +6,20 @@ from typing import Annotated
 import typer
 
 from palate.cli.options import Json, show_json
-from palate.data.frames import rows
+from palate.data.frames import rows_of
 from palate.model import load
 
 app = typer.Typer()
 
 
-@app.command(
-    epilog='Examples: palate recommend --model model/ --user u42 -k 10 --explain; palate recommend --model model/ --text "quiet science fiction"'
-)
+@app.command(epilog='Example: palate recommend --model model/ --text "quiet science fiction" -k 5 --explain')
 def recommend(
     model: Annotated[Path, typer.Option("--model", help="The folder of a saved model.")],
     user: Annotated[list[str] | None, typer.Option("--user", help="A user id; may be given several times.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="A wish in plain words.")] = None,
-    history: Annotated[str | None, typer.Option("--history", help="Item ids a stranger liked, by comma, oldest first.")] = None,
+    history: Annotated[
+        str | None, typer.Option("--history", help="Item ids a stranger liked, by comma, oldest first.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many items in a list.", min=1)] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Say why each item is shown.")] = False,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Also show what the user already had.")] = False,
@@ -28,7 +28,9 @@ def recommend(
     """Lists from a saved model: for users, a text or a history."""
     loaded = load(model)
     liked = [one.strip() for one in history.split(",")] if history else None
-    answer = rows(loaded.recommend(user or None, k=k, text=text, history=liked, explain=explain, include_seen=include_seen))
+    answer = rows_of(
+        loaded.recommend(user or None, k=k, text=text, history=liked, explain=explain, include_seen=include_seen)
+    )
     if as_json:
         show_json(answer)
         return

@@ -1,13 +1,13 @@
 """Frames of the user's kind to polars and back: polars inside, polars or pandas outside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from palate.data.dataset import FrameKind
-from palate.data.values import as_text
+from palate.data.values import as_text, texts
 from palate.errors import DataError, MissingExtraError
 
 
@@ -39,6 +39,24 @@ def native(columns: Mapping[str, Any], kind: FrameKind) -> Any:
     except ImportError:
         raise MissingExtraError('pandas frames need pandas: pip install "palate[pandas]"') from None
     return pd.DataFrame(dict(columns))
+
+
+def texts_of(frame: Any, columns: Sequence[str], what: str) -> tuple[dict[str, list[str]], FrameKind]:
+    """The named columns of a frame as lists of text, and its kind; raises DataError where one is missing or empty."""
+    table, kind = from_native(frame, what)
+    found = {}
+    for name in columns:
+        if name not in table.columns:
+            raise DataError(f"{what}: no column {name}; the frame has {', '.join(table.columns) or 'none'}")
+        found[name] = texts(table[name]).to_list()
+        if "" in found[name]:
+            raise DataError(f"{what}: row {found[name].index('') + 1}, column {name}: empty; give an id in every row")
+    return found, kind
+
+
+def rows_of(frame: Any) -> list[dict[str, Any]]:
+    """A frame of either kind as one dict per row."""
+    return from_native(frame, "frame")[0].to_dicts()
 
 
 def _column(series: "nw.Series[Any]") -> pl.Series:

@@ -26,7 +26,8 @@ def evaluate(
 
     recipes: names of `palate.build.RECIPES` or of `composed`, recipes of your own by name.
     split: "time" (the default, all test events later than all training events), "leave-last-out", "random",
-        "random-per-user", "cold-items", or "auto" for the strictest that the log allows.
+        "random-per-user" or "cold-items"; where a log has no times, leave-last-out
+        by its order, or random, stands in for "time", and the notes say so.
     runtime: circumstances of the run, made from `seed` if not given.
 
     Every recipe sees the training part alone; popularity is always in the table.

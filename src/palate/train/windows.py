@@ -15,7 +15,8 @@ def windows(histories: Ragged, length: int) -> Ragged:
     >>> [list(map(int, piece)) for piece in windows(Ragged.of([[1, 2, 3, 4, 5], [6]]), 2)]
     [[1, 2, 3], [3, 4, 5]]
     """
-    starts, ends = [], []
+    starts: list[int] = []
+    ends: list[int] = []
     for begin, end in zip(histories.offsets[:-1], histories.offsets[1:], strict=True):
         last = int(end)
         cuts = []
@@ -42,7 +43,6 @@ def batches(pieces: Ragged, size: int, rng: np.random.Generator) -> Iterator[tup
     for start in range(0, len(order), stretch):
         part = order[start : start + stretch]
         order[start : start + stretch] = part[np.argsort(pieces.lengths[part], kind="stable")]
-    starts = np.arange(0, len(order), size)
-    for start in rng.permutation(starts):
-        grid = pieces.take(order[start : start + size]).padded()
+    for first in rng.permutation(np.arange(0, len(order), size)):
+        grid = pieces.take(order[first : first + size]).padded()
         yield grid[:, :-1], grid[:, 1:]
