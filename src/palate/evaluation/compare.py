@@ -10,7 +10,7 @@ from palate.metrics.accuracy import auc
 from palate.types import Bools, Floats, Ints
 
 RESAMPLES = 1000
-FLIPS = 5000
+FLIPS = 10_000  # the smallest p, 1 / 10,001, must survive Holm's correction for some hundred comparisons
 _CELLS = 4_000_000  # random numbers held at once
 
 

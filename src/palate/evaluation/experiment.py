@@ -166,19 +166,18 @@ def _questions(holdout: Holdout, candidates: int | None, rng: np.random.Generato
 
 
 def _comparisons(columns: Mapping[str, Floats], parts: Sequence[Slice], runtime: Runtime) -> tuple[Comparison, ...]:
-    """The better of each two recipes minus the other, on everything and on each slice; two families for Holm."""
-    places = [("all", "all users"), *((part.group, part.name) for part in parts)]
+    """The better of each two recipes minus the other on the whole test, and the best minus each other on slices;
+    two families for Holm."""
     ordered = sorted(columns, key=lambda recipe: -_mean(columns[recipe][:, 0]))
-    found = []
+    whole, sliced = [], []
     for a, b in itertools.combinations(ordered, 2):
-        differences = columns[a] - columns[b]
+        differences = (columns[a] - columns[b])[:, : None if a == ordered[0] else 1]
         between = intervals(differences, runtime.rng("bootstrap"))
-        for place, (group, name) in enumerate(places):
-            p = paired_p(differences[:, place], runtime.rng("permutation"))
-            found.append(Comparison(a, b, group, name, between[place], p, p))
-    return tuple(
-        one for whole in (True, False) for one in _corrected([c for c in found if (c.group == "all") == whole])
-    )
+        ps = [paired_p(column, runtime.rng("permutation")) for column in differences.T]
+        whole.append(Comparison(a, b, "all", "all users", between[0], ps[0], ps[0]))
+        on_slices = zip(parts, between[1:], ps[1:], strict=False)
+        sliced += [Comparison(a, b, part.group, part.name, value, p, p) for part, value, p in on_slices]
+    return (*_corrected(whole), *_corrected(sliced))
 
 
 def _corrected(family: Sequence[Comparison]) -> list[Comparison]:

@@ -138,7 +138,9 @@ def _differences(experiment: Experiment) -> str:
     note = (
         "Paired over users: bootstrap interval, sign-flip permutation test, Holm's correction for all rows of a table."
     )
-    return _paragraph(note) + _table(head, rows(True)) + _details("On slices", _table(head, rows(False)))
+    return (
+        _paragraph(note) + _table(head, rows(True)) + _details("The best recipe on slices", _table(head, rows(False)))
+    )
 
 
 def _beyond(recipes: Sequence[RecipeResult]) -> str:

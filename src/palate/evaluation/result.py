@@ -65,7 +65,7 @@ class PairResult:
 class Comparison:
     """Recipe `a` minus recipe `b` in the main metric, on the whole test ("all", "all users") or a slice of it.
 
-    p: sign-flip permutation test; p_holm: corrected for the comparisons on the whole test, or for those on slices.
+    p: sign-flip permutation test; p_holm: corrected for all comparisons on the whole test, or for all on slices.
     """
 
     a: str
