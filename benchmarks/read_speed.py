@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,20 @@ from palate.data.read import read
 from palate.data.sources import load
 
 
-def write_log(path: Path, n_events: int, order: str) -> None:
-    """A log of n_events with long-tailed users and items, in time order or in no order."""
+def write_log(path: Path, n_events: int, ids: str, order: str) -> None:
+    """A log with long-tailed users and items: ids as bare numbers or with a letter, in time order or in none."""
     rng = np.random.default_rng(0)
     users = rng.zipf(1.3, n_events) % 100_000
     items = rng.zipf(1.2, n_events) % 20_000
     times = 1_600_000_000 + rng.integers(0, 10**8, n_events)
     times = np.sort(times) if order == "time" else times
     values = rng.integers(1, 6, n_events)
+    u_mark, i_mark = ("", "") if ids == "numbers" else ("u", "i")
     with path.open("w", encoding="utf8") as file:
         file.write("user_id,item_id,time,value\n")
-        file.writelines(f"u{u},i{i},{t},{v}\n" for u, i, t, v in zip(users, items, times, values, strict=True))
+        file.writelines(
+            f"{u_mark}{u},{i_mark}{i},{t},{v}\n" for u, i, t, v in zip(users, items, times, values, strict=True)
+        )
 
 
 def measure(path: Path, runs: int) -> dict[str, Any]:
@@ -63,9 +67,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.csv"
         found: dict[str, Any] = {"events": options.events, "runs": options.runs, "threads": pl.thread_pool_size()}
-        for order in ("time", "none"):
-            write_log(path, options.events, order)
-            found[f"order_{order}"] = {
+        for ids, order in product(("texts", "numbers"), ("time", "none")):
+            write_log(path, options.events, ids, order)
+            found[f"ids {ids}, order {order}"] = {
                 "megabytes": round(os.path.getsize(path) / 1e6, 1),
                 **measure(path, options.runs),
             }

@@ -32,7 +32,7 @@ PARTS: dict[TableName, dict[str, tuple[str, ...]]] = {
         "text": ("bio", "profile", "about", "description", "interests"),
     },
 }
-NUMBERS = ("time", "position", "value")
+OFTEN_WHOLE = ("user_id", "item_id", "time", "position", "value")
 NEEDED: dict[TableName, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
@@ -87,10 +87,10 @@ def layout(table: Table, chosen: Mapping[str, str], ledger: Ledger) -> Layout | 
     return Layout(parts, tuple(column for column in header if column not in parts.values()))
 
 
-def number_columns(table: TableName, header: Sequence[str], chosen: Mapping[str, str]) -> set[str]:
-    """The columns that play a part which is a number."""
+def whole_columns(table: TableName, header: Sequence[str], chosen: Mapping[str, str]) -> set[str]:
+    """The columns that play a part which is often a whole number."""
     matches = _matches(table, header, chosen)
-    return {column for part in NUMBERS for column in matches.get(part, ()) if column in header}
+    return {column for part in OFTEN_WHOLE for column in matches.get(part, ()) if column in header}
 
 
 def _matches(table: TableName, header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, list[str]]:

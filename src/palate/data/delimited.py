@@ -7,16 +7,19 @@ which they start, and the broken ones. Both ways give the same rows.
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from palate.data.columns import clean_header, number_columns
+from palate.data.columns import clean_header, whole_columns
 from palate.data.problems import BYTES, EMPTY, FIELDS, LATIN, NO_ROWS, QUOTES, Kind, Ledger
 from palate.data.tables import Origin, Table, TableName, decode, longs, split_lines
 
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 SEPARATORS = ",;\t|"
 TAB_SUFFIXES = (".tsv", ".inter", ".item", ".user")  # the last three are RecBole's
 
@@ -24,7 +27,7 @@ TAB_SUFFIXES = (".tsv", ".inter", ".item", ".user")  # the last three are RecBol
 def read_delimited(name: TableName, path: Path, chosen: Mapping[str, str], ledger: Ledger) -> Table | None:
     """A table of text columns, null or "" where a field is empty; None (and a report) where there is no table.
 
-    Columns that play the part of a number come as numbers if all their values are.
+    Ids, times and values come as whole numbers where all in a column are written as such (so not "007").
     """
     origin = Origin(str(path), path)
     raw = path.read_bytes()
@@ -43,24 +46,40 @@ def _plain(name: TableName, raw: bytes, chosen: Mapping[str, str], origin: Origi
     header = clean_header(first.split(separator), origin, Ledger())
     if not header or not first.strip():
         return None
-    numbers = number_columns(name, header, chosen)
+    countable = whole_columns(name, header, chosen)
+    texts = dict.fromkeys(header, pl.String)
     likely = zip(header, second.split(separator), strict=False)
-    kinds = {column: _kind(value) for column, value in likely if column in numbers}
-    for schema in ({column: kinds.get(column, pl.String) for column in header}, dict.fromkeys(header, pl.String)):
+    whole = {column: pl.Int64 for column, value in likely if column in countable and _WHOLE.fullmatch(value)}
+    for schema in (texts | whole, texts):
         try:
             frame = pl.read_csv(raw, separator=separator, schema=schema, quote_char=None)
         except pl.exceptions.PolarsError:
+            continue
+        if schema != texts and not _as_written(frame, raw):
             continue
         usual = frame.height and not frame[header[-1]].null_count()
         return Table(name, origin, frame, first=2) if usual else None
     return None
 
 
-def _kind(value: str) -> type[pl.DataType]:
-    """What a column seems to hold, judged by its first value; polars reads whole numbers faster than others."""
-    if value.isascii() and value.isdigit():
-        return pl.Int64
-    return pl.String if any(sign in value for sign in "-:") else pl.Float64
+def _as_written(frame: pl.DataFrame, raw: bytes) -> bool:
+    """Whether no whole number was written with zeros or signs that it does not need, so that its text is known.
+
+    Any such character would make the file longer than its numbers, texts, separators and line ends.
+    """
+    end = 2 if b"\r" in raw else 1
+    size = len(raw) - raw.find(b"\n") - 1 + (0 if raw.endswith(b"\n") else end)
+    return size == frame.height * (frame.width - 1 + end) + sum(map(_characters, frame))
+
+
+def _characters(column: pl.Series) -> int:
+    """How many bytes the values take when written in the shortest way."""
+    if column.dtype == pl.String:
+        return int(column.str.len_bytes().sum())
+    numbers = column.drop_nulls().to_numpy()
+    size = np.abs(numbers)
+    digits = sum(int(np.count_nonzero(size >= 10**power)) for power in range(1, len(str(size.max(initial=0)))))
+    return digits + len(numbers) + int(np.count_nonzero(numbers < 0))
 
 
 def _careful(name: TableName, raw: bytes, origin: Origin, ledger: Ledger) -> Table | None:

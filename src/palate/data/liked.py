@@ -1,6 +1,6 @@
 """Which events count as liked, where a log holds ratings or weights."""
 
-import numpy as np
+import polars as pl
 
 from palate.errors import DataError
 from palate.types import Bools, Floats
@@ -30,7 +30,7 @@ def what_is_liked(value: Floats | None, threshold: float | None) -> tuple[Bools 
         if not liked.any():
             raise DataError(f"liked={threshold:g}: no event reaches it; values go up to {value.max():g}")
         return liked, f"liked: value {threshold:g} and more, {liked.mean():.0%} of the events"
-    scale = np.unique(value)
+    scale = pl.Series(value).unique().sort().to_numpy()
     if len(scale) == 1:
         return None, f"liked: every event, all values are {scale[0]:g}"
     if len(scale) > MOST_RATINGS:

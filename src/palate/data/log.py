@@ -1,6 +1,7 @@
 """An events table to Events: ids to row numbers, times and values checked, sorted, exact repeats left out."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import time as now
 
 import numpy as np
@@ -14,7 +15,7 @@ from palate.data.rows import Rows
 from palate.data.sorting import spread, time_order
 from palate.data.values import Doubles, numbers, times
 from palate.runtime import threads
-from palate.types import Bools, Floats, Ints
+from palate.types import Bools, Floats, Ints, Longs
 
 DAY = 86_400.0  # clocks may run ahead by this much
 
@@ -45,20 +46,22 @@ def read_log(
     user, item = _numbered(everyone.ids, user, user_names), _numbered(items.ids, item, item_names)
     kept = in_time[~rows.bad[in_time]] if rows.bad.any() else in_time
     order = spread(kept, user[kept], len(everyone))
-    if clock != "none":
-        order = order[~_repeats(rows, order, user, item, time, value, extra)]
-    liked, why = what_is_liked(None if value is None else value[order], threshold)
-    rows.ledger.note(why)
     events = Events(
         user=user[order],
         item=item[order],
         time=time[order],
         value=np.ones(len(order), np.float32) if value is None else value[order],
-        liked=np.ones(len(order), np.bool_) if liked is None else liked,
+        liked=np.ones(len(order), np.bool_),
         clock=clock,
         **{part: tuple(column.gather(order).to_list()) for part, column in extra.items()},
     )
-    return items, everyone, events
+    again = _repeats(events)
+    if len(again):
+        rows.report(SAME_EVENT, rows.layout.parts["item_id"], _mask(order[again], len(rows.bad)))
+        events = events.where(~_mask(again, len(events)))
+    liked, why = what_is_liked(None if value is None else events.value, threshold)
+    rows.ledger.note(why)
+    return items, everyone, events if liked is None else replace(events, liked=liked)
 
 
 def no_log(ledger: Ledger) -> Events:
@@ -115,9 +118,8 @@ def _everyone(rows: Rows, people: People | None, user: Ints, names: list[str]) -
     new = {name for name in used if name not in people.ids}
     good = np.flatnonzero(~rows.bad)
     codes, first = np.unique(user[good], return_index=True)
-    mask = np.zeros(len(rows.bad), np.bool_)
-    mask[good[first[[names[code] in new for code in codes]]]] = True
-    rows.report(NEW_USER, rows.layout.parts["user_id"], mask)
+    their_first = good[first[[names[code] in new for code in codes]]]
+    rows.report(NEW_USER, rows.layout.parts["user_id"], _mask(their_first, len(rows.bad)))
     return with_users(people, sorted(new))
 
 
@@ -126,32 +128,26 @@ def _numbered(ids: IdMap, codes: Ints, names: list[str]) -> Ints:
     return codes if ids.ids == tuple(names) else ids.rows(names)[codes]
 
 
-def _repeats(
-    rows: Rows,
-    order: Ints,
-    user: Ints,
-    item: Ints,
-    time: Doubles,
-    value: Floats | None,
-    extra: dict[str, pl.Series],
-) -> Bools:
-    """(len(order),) which sorted events are equal to an earlier one in everything, and report them."""
-    u, t = user[order], time[order]
-    tied = np.zeros(len(order), np.bool_)
-    tied[1:] = (u[1:] == u[:-1]) & (t[1:] == t[:-1])
-    if not tied.any():
-        return tied
-    tied[:-1] |= tied[1:]
+def _repeats(events: Events) -> Longs:
+    """The events that equal an earlier one in everything; without a clock they are further events, not repeats."""
+    user, time = events.user, events.time
+    tied = np.zeros(len(events), np.bool_)
+    if events.clock != "none":
+        tied[1:] = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
+        tied[:-1] |= tied[1:]
     among = np.flatnonzero(tied)
-    which = order[among]
-    columns = {"user": user[which], "item": item[which], "time": time[which]}
-    if value is not None:
-        columns["value"] = value[which]
-    frame = pl.DataFrame(columns).with_columns(column.gather(which).alias(part) for part, column in extra.items())
-    again = ~frame.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
-    repeated = np.zeros(len(order), np.bool_)
-    repeated[among[again]] = True
-    mask = np.zeros(len(rows.bad), np.bool_)
-    mask[which[again]] = True
-    rows.report(SAME_EVENT, rows.layout.parts["item_id"], mask)
-    return repeated
+    columns = {"user": user[among], "item": events.item[among], "time": time[among], "value": events.value[among]}
+    texts = {
+        part: [column[row] for row in among]
+        for part, column in (("kind", events.kind), ("text", events.text))
+        if column
+    }
+    first = pl.DataFrame({**columns, **texts}).select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    again: Longs = among[~first.to_numpy()]
+    return again
+
+
+def _mask(places: Longs | Ints, size: int) -> Bools:
+    mask = np.zeros(size, np.bool_)
+    mask[places] = True
+    return mask

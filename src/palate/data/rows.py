@@ -52,7 +52,7 @@ class Rows:
 
     def factors(self, part: str) -> Factors:
         """What `factorise` makes of the ids as they were written; long work, which may run beside other work."""
-        return factorise(texts(self.raw(part)))
+        return factorise(self.raw(part))
 
     def ids(self, part: str, factors: Factors) -> tuple[Ints, list[str]]:
         """(N,) numbers of the rows' ids, and the ids so numbered in the order of their text.
@@ -81,15 +81,38 @@ class Rows:
 def factorise(column: pl.Series) -> Factors:
     """(N,) a number for each text, and the distinct texts in order, which the numbers count.
 
-    >>> codes, distinct = factorise(pl.Series(["b", "a", "b"]))
+    >>> codes, distinct = factorise(pl.Series([9, 10, 9]))
     >>> codes, distinct.to_list()
-    (array([1, 0, 1], dtype=int32), ['a', 'b'])
+    (array([1, 0, 1], dtype=int32), ['10', '9'])
     """
-    codes = column.cast(pl.Categorical(pl.Categories.random())).to_physical().to_numpy()
-    example = np.zeros(codes.max(initial=0) + 1, np.int64)  # for each code a row that holds it
-    example[codes] = np.arange(len(codes))
-    distinct = column.gather(example)
+    codes, distinct = _by_table(column) if _dense(column) else _by_hash(texts(column))
     order = distinct.arg_sort().to_numpy()
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order))
     return rank[codes], distinct.gather(order)
+
+
+def _dense(column: pl.Series) -> bool:
+    """Whether a column holds whole numbers that span not much more than its length."""
+    if not column.dtype.is_integer() or column.null_count() or not len(column):
+        return False
+    low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
+    return high - low < 4 * len(column) and high < 2**63
+
+
+def _by_table(column: pl.Series) -> Factors:
+    """Each number is its own place in a table, which is several times faster than hashing texts."""
+    numbers = column.cast(pl.Int64).to_numpy()
+    low = numbers.min()
+    places = numbers - low
+    present = np.zeros(places.max() + 1, np.bool_)
+    present[places] = True
+    codes = np.cumsum(present, dtype=np.int32) - 1
+    return codes[places], texts(pl.Series(np.flatnonzero(present) + low))
+
+
+def _by_hash(column: pl.Series) -> Factors:
+    codes = column.cast(pl.Categorical(pl.Categories.random())).to_physical().to_numpy()
+    example = np.zeros(int(codes.max()) + 1, np.int64)  # for each code a row that holds it
+    example[codes] = np.arange(len(codes))
+    return codes, column.gather(example)

@@ -79,8 +79,8 @@ def times(column: pl.Series) -> tuple[Doubles, str]:
     column = _plain(column)
     found = numbers(column)
     counted = np.isfinite(found)
-    half = counted.sum() / 2
-    unit, scale = next((name, scale) for least, name, scale in UNITS if (found >= least).sum() >= half)
+    half = np.count_nonzero(counted) / 2
+    unit, scale = next((name, scale) for least, name, scale in UNITS if np.count_nonzero(found >= least) >= half)
     seconds, how = found if scale == 1.0 else found / scale, f"{unit} since 1970"
     if column.dtype == pl.String and not counted.all():
         rest = column.filter(~counted)
