@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,6 @@ from palate.errors import AssetError
 from palate.runtime import cache_folder, log
 
 _PATIENCE_S = 900.0
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 def named(name: str) -> Asset:
@@ -86,21 +84,6 @@ def verify(folder: Path, asset: Asset) -> None:
         if found != sha256:
             problem = f"damaged (sha256 {found[:12]}, not {sha256[:12]})" if found else "missing"
             raise AssetError(f"{folder / name}: {problem}; get it again with `{asset.command}`")
-
-
-def resolve_model(model: str) -> Path | str:
-    """A known name to its verified folder (fetched if need be), a local folder as it is, a hub id OWNER/NAME as text.
-
-    Raises AssetError for anything else.
-    """
-    if model in KNOWN and KNOWN[model].kind == "model":
-        return locate(model) or fetch(model)
-    if model and Path(model).is_dir():
-        return Path(model)
-    if _HUB_ID.fullmatch(model):
-        return model
-    models = ", ".join(asset.name for asset in KNOWN.values() if asset.kind == "model")
-    raise AssetError(f'model "{model}": no such folder and no known name; known: {models}, or a hub id OWNER/NAME')
 
 
 def _folder(asset: Asset) -> Path:

@@ -1,0 +1,79 @@
+"""Texts through a pretrained network in batches of tokens; the only file of inference that loads torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers.utils import logging
+
+from palate.encode.unit import unit_rows
+from palate.errors import AssetError
+from palate.types import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An open text encoder: weights in fp32, and whether it computes in bf16."""
+
+    model: SentenceTransformer
+    bf16: bool
+
+    @staticmethod
+    def open(folder: Path, max_tokens: int, dtype: str) -> "Network":
+        """Load a folder in the layout of sentence-transformers or transformers; raises AssetError where it is none."""
+        model = _loaded(folder)
+        model.max_seq_length = min(max_tokens, model.max_seq_length or max_tokens)
+        return Network(model, dtype == "bf16" or (dtype == "auto" and _fast_bf16(model.device)))
+
+    @torch.inference_mode()
+    def encode(self, texts: list[str], batch_tokens: int) -> Floats:
+        """(N, dim) unit rows for N >= 1 texts.
+
+        All are tokenized in one call and sorted by length, so that a batch holds almost no padding; a batch is as many
+        texts as `batch_tokens` allow. bf16 is autocast: weights are cast once, norms and sums stay in fp32.
+        """
+        tokens = {name: part for name, part in self.model.preprocess(texts).items() if isinstance(part, torch.Tensor)}
+        lengths = tokens["attention_mask"].sum(dim=1)  # (N,)
+        order = torch.argsort(lengths, descending=True, stable=True)
+        parts: list[torch.Tensor] = []
+        start = 0
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
+            while start < len(order):
+                width = int(lengths[order[start]])  # of the longest text in the batch
+                rows = order[start : start + max(1, batch_tokens // width)]
+                parts.append(self._batch({name: part[rows] for name, part in tokens.items()}, width))
+                start += len(rows)
+        vectors = torch.empty(len(order), parts[0].shape[1])
+        vectors[order] = torch.cat(parts)
+        return unit_rows(vectors.numpy())
+
+    def _batch(self, tokens: dict[str, torch.Tensor], width: int) -> torch.Tensor:
+        """(B, dim) of token columns (B, longest of all), of which only `width` are not padding."""
+        columns = slice(-width, None) if self.model.tokenizer.padding_side == "left" else slice(width)
+        inputs = {name: part[:, columns].to(self.model.device) for name, part in tokens.items()}
+        vectors: torch.Tensor = self.model(inputs)["sentence_embedding"]
+        return vectors.float().cpu()
+
+
+def _loaded(folder: Path) -> SentenceTransformer:
+    """The model of a folder, without a progress bar; no code of its own is run and no pickle opened."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return SentenceTransformer(
+            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise AssetError(f"{folder}: no text encoder can be loaded from it ({error})") from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 faster than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
