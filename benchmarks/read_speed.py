@@ -25,8 +25,8 @@ from palate.data.sources import load
 def write_log(path: Path, n_events: int, ids: str, order: str) -> None:
     """A log with long-tailed users and items: ids as bare numbers or with a letter, in time order or in none."""
     rng = np.random.default_rng(0)
-    users = rng.zipf(1.3, n_events) % 100_000
-    items = rng.zipf(1.2, n_events) % 20_000
+    users = (50_000 * rng.random(n_events) ** 2).astype(int)
+    items = (20_000 * rng.random(n_events) ** 3).astype(int)
     times = 1_600_000_000 + rng.integers(0, 10**8, n_events)
     times = np.sort(times) if order == "time" else times
     values = rng.integers(1, 6, n_events)

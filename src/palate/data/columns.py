@@ -9,11 +9,13 @@ from palate.data.problems import NO_COLUMN, SAME_COLUMN, TWO_COLUMNS, Ledger
 from palate.data.tables import Origin, Table, TableName
 from palate.errors import ConfigError
 
+USER_ID = ("user", "uid", "reviewer_id", "customer_id", "visitor_id", "member_id")
+ITEM_ID = ("item", "iid", "movie_id", "movie", "product_id", "asin", "article_id", "book_id", "business_id")
 # Every part a column can play, with the other names that are taken for it (case, "_", "-" and spaces do not matter).
 PARTS: dict[TableName, dict[str, tuple[str, ...]]] = {
     "events": {
-        "user_id": ("user", "uid", "reviewer_id", "customer_id", "visitor_id", "member_id"),
-        "item_id": ("item", "iid", "movie_id", "movie", "product_id", "asin", "article_id", "book_id", "business_id"),
+        "user_id": USER_ID,
+        "item_id": ITEM_ID,
         "time": ("timestamp", "ts", "datetime", "date", "created_at", "event_time", "unix_review_time"),
         "position": ("order", "sequence", "seq"),
         "value": ("rating", "score", "stars", "overall", "weight", "count", "plays"),
@@ -21,22 +23,24 @@ PARTS: dict[TableName, dict[str, tuple[str, ...]]] = {
         "text": ("review", "review_text", "comment"),
     },
     "items": {
-        "item_id": ("item", "iid", "movie_id", "movie", "product_id", "asin", "article_id", "book_id", "business_id"),
+        "item_id": ITEM_ID,
         "title": ("name", "item_name", "movie_title", "product_name", "product_title", "headline"),
         "description": ("text", "overview", "summary", "abstract", "content"),
         "tags": ("genres", "genre", "categories", "category", "keywords", "class"),
         "image": ("image_url", "picture", "poster"),
     },
     "users": {
-        "user_id": ("user", "uid", "reviewer_id", "customer_id", "visitor_id", "member_id"),
+        "user_id": USER_ID,
         "text": ("bio", "profile", "about", "description", "interests"),
     },
+    "pairs": {"user_id": USER_ID, "item_id": ITEM_ID},
 }
 OFTEN_WHOLE = ("user_id", "item_id", "time", "position", "value")
 NEEDED: dict[TableName, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
     "users": ("user_id",),
+    "pairs": ("user_id", "item_id"),
 }
 
 _TYPED = re.compile(r":(token|float|token_seq|float_seq)$")  # RecBole's headers: user_id:token
@@ -111,6 +115,8 @@ def _matches(table: TableName, header: Sequence[str], chosen: Mapping[str, str])
 
 
 def _choose(table: str, part: str, columns: Sequence[str]) -> str:
+    if table == "pairs":
+        return f"rename one to {part}"
     pick = f'"{columns[0]}"'
     return f'choose with columns={{"{table}": {{"{part}": {pick}}}}} or [{table}] {part} = {pick} in palate.toml'
 

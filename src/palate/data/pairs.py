@@ -22,7 +22,7 @@ class Pairs:
 def read_pairs(given: Any) -> Pairs:
     """Read the columns user_id and item_id (or well-known names for them); raises DataError where a row lacks one."""
     ledger = Ledger()
-    table, kind = load("events", given, {}, ledger)
+    table, kind = load("pairs", given, {}, ledger)
     found = layout(table, {}, ledger) if table else None
     rows = Rows(table, found, ledger) if table and found else None
     pairs = Pairs(_ids(rows, "user_id"), _ids(rows, "item_id"), kind) if rows else None
