@@ -7,12 +7,13 @@ being served is never changed. Fitted fields end in an underscore. Stages never 
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Protocol, Self
+from typing import Literal, Protocol, Self
 
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
 from palate.types import Floats, Queries, Ragged, Reason, Slate, Verdict
 
+Source = Literal["history", "text", "popularity"]
 Reasons = tuple[tuple[tuple[Reason, ...], ...], ...]  # per request, per place
 
 
@@ -34,7 +35,10 @@ class Retriever(Protocol):
     A row of scores depends on its own request alone, never on the others in the batch.
     """
 
-    reads: ClassVar[frozenset[Literal["history", "text", "popularity"]]]
+    @property
+    def reads(self) -> frozenset[Source]:
+        """What it can use of a request and the crowd; a class variable where it is always the same."""
+        ...
 
     def fit(self, data: Dataset, runtime: Runtime) -> Self:
         """A fitted copy. Reads `data` only; whatever is not in it is the future."""

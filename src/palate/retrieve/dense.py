@@ -1,0 +1,104 @@
+"""Dense text retrieval: items whose texts mean what the history, the wish or the person's own words mean."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+
+from palate.config import option, options
+from palate.contracts import Encoder, Source
+from palate.data.dataset import Dataset
+from palate.retrieve.history import history_matrix
+from palate.retrieve.top import fitted, retrieve_in_blocks
+from palate.runtime import Runtime
+from palate.text.render import item_texts
+from palate.types import Floats, Queries, Slate
+
+
+@options
+class DenseConfig:
+    centre: bool = option(True, "Take the items' mean vector away, which all texts share.")
+    whiten: float = option(
+        0.0, "Evens out the directions of the vectors: 0 not, 1 wholly; wants many more items than dimensions.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    last: int = option(20, "History items used, the newest; 0 is all.", low=0)
+    decay: float = option(1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
+    wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
+    declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Cosine between an item's text vector and the sum of what is known of the request.
+
+    The parts of a request, each a unit vector: the mean of its history's item vectors, its wish, and the declared
+    text of a known person. An item without text scores 0, as does everything where nothing is known. Whitening
+    turns the item vectors to their principal axes and divides each by its deviation ** whiten.
+
+    Reference: Su et al. (2021), Whitening sentence representations, section 3.
+
+    vectors_: (n_items, dim) unit rows, zero where the item has no text
+    mean_, axes_: (width,) and (width, dim), what is taken away from an encoded text and what it is multiplied by
+    declared_: (n_users + 1, dim) unit rows, empty where nothing is declared; the last row is the stranger's
+    """
+
+    config: DenseConfig = DenseConfig()
+    encoder: Encoder = field(kw_only=True)
+    vectors_: Floats | None = None
+    mean_: Floats | None = None
+    axes_: Floats | None = None
+    declared_: sparse.csr_matrix | None = None
+
+    reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
+
+    def fit(self, data: Dataset, runtime: Runtime) -> Self:
+        texts = item_texts(data.items)
+        encoder = self.encoder.fit(texts, runtime)
+        encoded = encoder.encode(texts, role="item")
+        mean, axes = self._directions(encoded[encoded.any(axis=1)])
+        people = encoder.encode((*data.users.text, ""), role="query")
+        return replace(
+            self,
+            encoder=encoder,
+            vectors_=_project(encoded, mean, axes),
+            mean_=mean,
+            axes_=axes,
+            declared_=sparse.csr_matrix(_project(people, mean, axes)),
+        )
+
+    def scores(self, queries: Queries) -> Floats:
+        vectors, declared, config = fitted(self.vectors_, self), fitted(self.declared_, self), self.config
+        history = history_matrix(queries.histories, len(vectors), config.last, config.decay)
+        wanted = _unit(history @ vectors)  # (B, dim)
+        wanted += config.declared_weight * declared[queries.users].toarray()
+        asking = np.flatnonzero(queries.has_wish)
+        if len(asking):
+            wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
+            wanted[asking] += config.wish_weight * _project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
+        scores: Floats = _unit(wanted) @ vectors.T
+        return scores
+
+    def retrieve(self, queries: Queries, k: int) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k)
+
+    def _directions(self, encoded: Floats) -> tuple[Floats, Floats]:
+        """The mean, and the principal axes divided by their deviation ** whiten, without axes that no item uses."""
+        n = max(len(encoded), 1)
+        mean = encoded.sum(axis=0) / np.float32(n if self.config.centre else np.inf)
+        variance, axes = np.linalg.eigh((encoded - mean).T @ (encoded - mean) / n)
+        used = variance > 1e-6 * variance[-1]
+        return mean, axes[:, used] * variance[used] ** (-self.config.whiten / 2)
+
+
+def _project(encoded: Floats, mean: Floats, axes: Floats) -> Floats:
+    """(N, dim) unit rows; a zero row, which is an empty text, stays zero."""
+    told = encoded.any(axis=1, keepdims=True)
+    return _unit(np.where(told, encoded - mean, 0) @ axes)
+
+
+def _unit(rows: Floats) -> Floats:
+    """Each row divided by its length, zero rows as they are."""
+    length: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)

@@ -1,0 +1,67 @@
+"""Scores of different retrievers to one scale, each row by itself, and their weighted sum.
+
+A row of equal scores says nothing and becomes zeros.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.contracts import Retriever
+from palate.retrieve.top import largest
+from palate.types import Floats, Queries
+
+DEPTH = 1000  # places of a list that reciprocal rank counts
+
+
+def weighted_sum(
+    members: Sequence[Retriever],
+    weights: NDArray[np.float64],
+    queries: Queries,
+    n_items: int,
+    scale: Callable[[Floats], Floats],
+) -> Floats:
+    """(B, n_items) the members' scaled scores, weights (B, M); a member that no request hears is not asked."""
+    total = np.zeros((len(queries), n_items), np.float32)
+    for member, weight in zip(members, weights.T.astype(np.float32), strict=True):
+        if weight.any():
+            total += weight[:, None] * scale(member.scores(queries))
+    return total
+
+
+def standardised(scores: Floats) -> Floats:
+    """(B, n_items) z-scores: less the row's mean, divided by its deviation.
+
+    >>> standardised(np.array([[1, 1, 4], [5, 5, 5]], np.float32)).round(2)
+    array([[-0.71, -0.71,  1.41],
+           [ 0.  ,  0.  ,  0.  ]], dtype=float32)
+    """
+    flat = scores.max(axis=1, keepdims=True) == scores.min(axis=1, keepdims=True)
+    centred: Floats = scores - scores.mean(axis=1, keepdims=True)
+    deviation = np.sqrt(np.mean(np.square(centred), axis=1, keepdims=True))
+    centred *= np.divide(1, deviation, out=np.zeros_like(deviation), where=~flat)
+    return centred
+
+
+def reciprocal_ranks(scores: Floats, constant: float) -> Floats:
+    """(B, n_items) 1 / (constant + rank) for the first 1,000 places, else 0.
+
+    Equal scores share the better rank; the lowest score of a row earns nothing.
+
+    >>> reciprocal_ranks(np.array([[1, 3, 3, 2]], np.float32), 1.0).round(2)
+    array([[0.  , 0.5 , 0.5 , 0.25]], dtype=float32)
+    """
+    chosen = largest(scores, DEPTH)
+    n_rows, n_items = scores.shape
+    items = (np.flatnonzero(chosen) % n_items).reshape(n_rows, min(DEPTH, n_items))
+    values = np.take_along_axis(scores, items, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    items, values = np.take_along_axis(items, order, axis=1), np.take_along_axis(values, order, axis=1)
+    place = np.arange(1, items.shape[1] + 1)
+    first = np.where(values[:, 1:] < values[:, :-1], place[1:], 1)  # where a run of equal scores begins
+    rank = np.hstack([np.ones((len(items), 1)), np.maximum.accumulate(first, axis=1)])
+    earned = np.where(values > scores.min(axis=1, keepdims=True), 1 / (constant + rank), 0)
+    result = np.zeros(scores.shape, np.float32)
+    np.put_along_axis(result, items, earned.astype(np.float32), axis=1)
+    return result

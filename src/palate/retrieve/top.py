@@ -1,0 +1,57 @@
+"""Scores over the whole catalogue to slates, in blocks of requests so that memory stays bounded."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from palate.errors import NotFittedError
+from palate.types import Bools, Floats, Queries, Slate
+
+T = TypeVar("T")
+
+BLOCK = 128  # requests scored at once
+
+
+def retrieve_in_blocks(scores: Callable[[Queries], Floats], queries: Queries, k: int) -> Slate:
+    """(B, min(k, n_items)) the best items for any number of requests; `scores` sees at most BLOCK at a time."""
+    blocks = list(queries.blocks(BLOCK)) or [queries]
+    parts = [best(scores(block), block, k) for block in blocks]
+    return Slate.stack(parts, parts[0].k)
+
+
+def best(scores: Floats, queries: Queries, k: int) -> Slate:
+    """(B, min(k, n_items)) the best eligible items that are not in `queries.seen`; ties go to the lower row.
+
+    scores: (B, n_items). An item scored -inf is left out.
+    """
+    allowed = scores.astype(np.float32)  # a copy
+    allowed[queries.seen.row_of, queries.seen.values] = -np.inf
+    if queries.eligible is not None:
+        allowed[:, ~queries.eligible] = -np.inf
+    n_rows, n_items = allowed.shape
+    chosen = largest(allowed, k)
+    items = (np.flatnonzero(chosen) % n_items).reshape(n_rows, min(k, n_items)).astype(np.int32)
+    return Slate.best(items, np.take_along_axis(allowed, items, axis=1), k)
+
+
+def largest(scores: Floats, k: int) -> Bools:
+    """(B, n_items) marks the min(k, n_items) largest of each row; ties go to the lower row number."""
+    n_items = scores.shape[1]
+    if k >= n_items:
+        return np.ones(scores.shape, np.bool_)
+    # (B, 1) the k-th largest; negated, because numpy selects from the far end twenty times slower where many are equal
+    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1, None]
+    chosen = scores >= least
+    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
+    tied = scores[crowded] == least[crowded]
+    room = k - (chosen[crowded] & ~tied).sum(axis=1, keepdims=True)
+    chosen[crowded] &= ~tied | (np.cumsum(tied, axis=1) <= room)
+    return chosen
+
+
+def fitted(value: T | None, stage: object) -> T:
+    """The fitted value; raises NotFittedError where there is none yet."""
+    if value is None:
+        raise NotFittedError(f"{type(stage).__name__}: asked before it was fitted; call fit(data, runtime) first")
+    return value
