@@ -108,7 +108,7 @@ def test_ratings_bring_labelled_pairs_and_the_rules():
 def test_sampled_candidates_come_with_a_warning():
     found = experiment(checkerboard(), ["taste"], fit=fit, split="leave-last-out", candidates=9)
     assert "Only 10 candidates per user were ranked" in found.warnings[0]
-    assert "9 random items" in found.protocol
+    assert "9 other items" in found.protocol
 
 
 def test_gaps_between_groups_of_users_are_measured():

@@ -34,14 +34,14 @@ def test_candidates_are_ranked_among_themselves(cut, runtime):
 
 
 def test_sampled_candidates_hold_the_answer_and_nothing_the_user_had(cut, runtime):
-    asking, grid = sampled_candidates(cut.test, 8, runtime.rng("c"), block=6)
+    asking = sampled_candidates(cut.test, 8, runtime.rng("c"), block=6)
     seen = cut.test.queries().seen
-    for row, candidates in enumerate(grid):
+    for row, candidates in enumerate(asking.candidates):
         assert len(set(candidates)) == 9
         assert asking.truth[row].tolist() == cut.test.truth[row][:1].tolist()
         assert asking.truth[row][0] in candidates
         assert not set(candidates) & set(seen[row])
-    places = np.argmax(grid == asking.truth.values[:, None], axis=1)
+    places = np.argmax(asking.candidates == asking.truth.values[:, None], axis=1)
     assert len(set(places.tolist())) > 3  # the answer has no favourite place
 
 

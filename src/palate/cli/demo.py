@@ -34,7 +34,7 @@ def demo(
     data = read(assets.fetch("movielens-100k"))
     runtime = watched(seed)
     typer.echo(f"Comparing {', '.join(RECIPES)} ...", err=True)
-    experiment = evaluate(data, RECIPES, split="random-per-user", encoder=encoder, runtime=runtime)
+    experiment = evaluate(data, RECIPES, encoder=encoder, runtime=runtime)
     page, numbers = keep(experiment, out / "report.html")
     model = fit(data, "balanced", encoder=encoder, runtime=runtime)
     model.save(out / "model")

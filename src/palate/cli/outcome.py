@@ -40,8 +40,6 @@ def table(experiment: Experiment) -> str:
 
 def keep(experiment: Experiment, report: Path) -> tuple[Path, Path]:
     """Write the report as HTML and the same as JSON beside it; the two paths."""
-    page, numbers = report.with_suffix(".html"), report.with_suffix(".json")
-    page.parent.mkdir(parents=True, exist_ok=True)
+    page = report.with_suffix(".html")
     write(experiment, page)
-    numbers.write_text(experiment.to_json(), encoding="utf8")
-    return page, numbers
+    return page, page.with_suffix(".json")

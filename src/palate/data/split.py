@@ -26,12 +26,14 @@ class Holdout:
     truth: (Q) what each liked in the window and had not had before, in order of time, each item once.
     known: the events that may serve as history at that moment.
     window: the events that are held out, liked or not.
+    candidates: (Q, M) the only items to be ranked, NO_ITEM where a row has fewer; None is the whole catalogue.
     """
 
     users: Ints
     truth: Ragged
     known: Dataset
     window: Dataset
+    candidates: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.users)

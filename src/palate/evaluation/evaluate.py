@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from palate import build
 from palate.data.dataset import Dataset
+from palate.data.split import Split
 from palate.errors import ConfigError
 from palate.evaluation.experiment import experiment
 from palate.evaluation.result import Experiment
@@ -15,10 +16,11 @@ def evaluate(
     data: Dataset,
     recipes: Sequence[str] = ("zero-shot", "classic", "balanced"),
     *,
-    split: str = "time",
+    split: str | Split = "time",
     k: int = 10,
     seed: int = 0,
     encoder: str = "auto",
+    candidates: int | None = None,
     composed: Mapping[str, build.Recipe] | None = None,
     runtime: Runtime | None = None,
 ) -> Experiment:
@@ -28,6 +30,7 @@ def evaluate(
     split: "time" (the default, all test events later than all training events), "leave-last-out", "random",
         "random-per-user" or "cold-items"; where a log has no times, leave-last-out
         by its order, or random, stands in for "time", and the notes say so.
+    candidates: rank only the first answer among this many random items, to match a published protocol.
     runtime: circumstances of the run, made from `seed` if not given.
 
     Every recipe sees the training part alone; popularity is always in the table.
@@ -41,4 +44,6 @@ def evaluate(
     def fit(recipe: str, train: Dataset, runtime: Runtime) -> Recommender:
         return build.fit(own.get(recipe, recipe), train, runtime, encoder=encoder)
 
-    return experiment(data, recipes, fit=fit, split=split, k=k, runtime=runtime or Runtime(seed=seed))
+    return experiment(
+        data, recipes, fit=fit, split=split, k=k, candidates=candidates, runtime=runtime or Runtime(seed=seed)
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from palate.data.audit import audit, refuse_leaks
 from palate.data.dataset import Dataset
-from palate.data.split import Holdout, Split
+from palate.data.split import Split
 from palate.data.split import split as split_named
 from palate.evaluation import lists, pairs
 from palate.evaluation.compare import Interval, holm, intervals, paired_p
@@ -16,13 +16,13 @@ from palate.evaluation.conclusions import conclude
 from palate.evaluation.cost import measured
 from palate.evaluation.environment import environment
 from palate.evaluation.pairs import Pairs
-from palate.evaluation.ranking import rank_candidates, rank_catalogue, sampled_candidates
+from palate.evaluation.ranking import answered, sampled_candidates
 from palate.evaluation.result import Comparison, Experiment, PairResult, RecipeResult, SliceResult
 from palate.evaluation.slices import Slice, slices
 from palate.metrics.accuracy import MAP, MRR, NDCG, HitRate, Precision, Recall
 from palate.pipeline import Recommender
 from palate.runtime import Runtime
-from palate.types import Floats, Ints, Queries, Ragged, Slate
+from palate.types import Floats, Ragged, Slate
 
 FLOOR = "popular"  # the trivial rule that stands in every table
 NO_TUNING = "none: every recipe ran with its default options"
@@ -34,7 +34,7 @@ def experiment(
     recipes: Sequence[str],
     *,
     fit: Fit,
-    split: str = "time",
+    split: str | Split = "time",
     k: int = 10,
     candidates: int | None = None,
     budget: str = NO_TUNING,
@@ -45,14 +45,15 @@ def experiment(
     Every recipe is fitted on train alone, asked once for validation and once for test, and ranks everything the user
     has not had. "popular" is in the table whether asked for or not.
 
+    split: a name, or a cut of `data` made already, which may bring candidates of its own.
     candidates: rank only the first answer among this many random items, to match a published protocol.
     budget: the tuning that every recipe got, as a sentence. Raises LeakError where the audit refuses the split.
     """
     runtime = runtime or Runtime()
-    cut = split_named(data, split, runtime)
+    cut = _cut(data, split, candidates, runtime)
     findings = audit(cut)
     refuse_leaks(findings)
-    exam = _Exam.of(cut, k, candidates, runtime)
+    exam = _Exam(cut, k, slices(cut.test, cut.train), pairs.labelled_pairs(cut.test), runtime)
     trials = [exam.trial(recipe, fit, recipe in recipes) for recipe in dict.fromkeys([FLOOR, *recipes])]
     results = tuple(trial.result for trial in trials)
     comparisons = _comparisons({trial.result.recipe: trial.columns for trial in trials}, exam.parts, runtime)
@@ -62,33 +63,19 @@ def experiment(
         k=k,
         seed=runtime.seed,
         split=cut.name,
-        protocol=_protocol(candidates),
+        protocol=_protocol(cut),
         budget=budget,
         notes=data.notes + cut.notes,
         data=_data(data, cut),
         environment=environment(),
         findings=findings,
-        warnings=_warnings(candidates, cut),
+        warnings=_warnings(cut),
         recipes=results,
         pairs=judged,
         comparisons=comparisons,
         conclusions=conclude(NDCG(k).name, results, comparisons, judged),
         frame=data.frame,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Questions:
-    """A holdout as it is put to every recipe; candidates (Q, M) only where they are sampled."""
-
-    holdout: Holdout
-    queries: Queries
-    candidates: Ints | None
-
-    def answered(self, recommender: Recommender, k: int, runtime: Runtime) -> Slate:
-        if self.candidates is None:
-            return rank_catalogue(recommender, self.queries, k, runtime)
-        return rank_candidates(recommender, self.queries, self.candidates, k, runtime)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,24 +94,16 @@ class _Exam:
 
     cut: Split
     k: int
-    validation: _Questions
-    test: _Questions
     parts: tuple[Slice, ...]
     labelled: Pairs
     runtime: Runtime
 
-    @staticmethod
-    def of(cut: Split, k: int, candidates: int | None, runtime: Runtime) -> "_Exam":
-        validation = _questions(cut.validation, candidates, runtime.rng("validation candidates"))
-        test = _questions(cut.test, candidates, runtime.rng("test candidates"))
-        return _Exam(cut, k, validation, test, slices(test.holdout, cut.train), pairs.labelled_pairs(cut.test), runtime)
-
     def trial(self, recipe: str, fit: Fit, asked: bool) -> _Trial:
         """Fit one recipe and ask it everything; the model is let go afterwards."""
-        train, truth, runtime = self.cut.train, self.test.holdout.truth, self.runtime
+        train, validation, test, runtime = self.cut.train, self.cut.validation, self.cut.test, self.runtime
         model, fit_cost = measured(lambda: fit(recipe, train, runtime))
-        slate, ask_cost = measured(lambda: self.test.answered(model, self.k, runtime))
-        truths = [truth, *(part.truth for part in self.parts)]
+        slate, ask_cost = measured(lambda: answered(model, test, self.k, runtime))
+        truths = [test.truth, *(part.truth for part in self.parts)]
         columns = np.stack([NDCG(self.k).per_user(slate, one) for one in truths], axis=1)
         in_parts = intervals(columns, runtime.rng("bootstrap"))[1:]
         result = RecipeResult(
@@ -132,13 +111,13 @@ class _Exam:
             asked=asked,
             fit=fit_cost,
             recommend=ask_cost,
-            validation=self._accuracy(self.validation.answered(model, self.k, runtime), self.validation.holdout.truth),
-            test=self._accuracy(slate, truth),
+            validation=self._accuracy(answered(model, validation, self.k, runtime), validation.truth),
+            test=self._accuracy(slate, test.truth),
             slices=tuple(SliceResult(p.group, p.name, v) for p, v in zip(self.parts, in_parts, strict=True)),
-            beyond=lists.per_user(slate, self.test.queries, train, runtime),
-            catalogue=lists.together(slate, train, self.test.holdout.users, columns[:, 0]),
+            beyond=lists.per_user(slate, test.queries(), train, runtime),
+            catalogue=lists.together(slate, train, test.users, columns[:, 0]),
         )
-        return _Trial(result, columns, pairs.recommender_scores(model, self.labelled, self.cut.test, runtime))
+        return _Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime))
 
     def judged(self, scores: Mapping[str, Floats]) -> tuple[PairResult, ...]:
         """Recipes and the rules that only count, on labelled pairs."""
@@ -156,13 +135,6 @@ class _Exam:
         values = np.stack([metric.per_user(slate, truth) for metric in metrics], axis=1)
         found = intervals(values, self.runtime.rng("bootstrap"))
         return {metric.name: value for metric, value in zip(metrics, found, strict=True)}
-
-
-def _questions(holdout: Holdout, candidates: int | None, rng: np.random.Generator) -> _Questions:
-    if candidates is None:
-        return _Questions(holdout, holdout.queries(), None)
-    asking, grid = sampled_candidates(holdout, candidates, rng)
-    return _Questions(asking, asking.queries(), grid)
 
 
 def _comparisons(columns: Mapping[str, Floats], parts: Sequence[Slice], runtime: Runtime) -> tuple[Comparison, ...]:
@@ -185,12 +157,22 @@ def _corrected(family: Sequence[Comparison]) -> list[Comparison]:
     return [replace(one, p_holm=p) for one, p in zip(family, corrected, strict=True)]
 
 
-def _protocol(candidates: int | None) -> str:
+def _cut(data: Dataset, split: str | Split, candidates: int | None, runtime: Runtime) -> Split:
+    """The split, with candidates drawn where they are asked for."""
+    cut = split if isinstance(split, Split) else split_named(data, split, runtime)
     if candidates is None:
-        return "every item the user has not had is ranked; models see train, test histories include validation events"
-    return (
-        f"one answer among {candidates} random items the user has not had; models see train, histories also validation"
+        return cut
+    validation = sampled_candidates(cut.validation, candidates, runtime.rng("validation candidates"))
+    return replace(
+        cut, validation=validation, test=sampled_candidates(cut.test, candidates, runtime.rng("test candidates"))
     )
+
+
+def _protocol(cut: Split) -> str:
+    if cut.test.candidates is None:
+        return "every item the user has not had is ranked; models see train, test histories include validation events"
+    others = cut.test.candidates.shape[1] - 1
+    return f"one answer among {others} other items the user has not had; models see train, histories also validation"
 
 
 def _data(data: Dataset, cut: Split) -> dict[str, str]:
@@ -206,12 +188,12 @@ def _data(data: Dataset, cut: Split) -> dict[str, str]:
     }
 
 
-def _warnings(candidates: int | None, cut: Split) -> tuple[str, ...]:
+def _warnings(cut: Split) -> tuple[str, ...]:
     found = []
-    if candidates is not None:
+    if cut.test.candidates is not None:
         found.append(
-            f"Only {candidates + 1} candidates per user were ranked. Such numbers are far higher than full ranking and "
-            "can order systems differently; use them only beside a table with the same protocol."
+            f"Only {cut.test.candidates.shape[1]} candidates per user were ranked. Such numbers are far higher than full "
+            "ranking and can order systems differently; use them only beside a table with the same protocol."
         )
     if len(cut.test) < 100:
         found.append(f"Only {len(cut.test)} users could be tested; expect wide intervals.")

@@ -13,6 +13,13 @@ from palate.types import NO_ITEM, Floats, Ints, Queries, Ragged, Slate
 BLOCK = 1024  # requests answered at once
 
 
+def answered(recommender: Recommender, holdout: Holdout, k: int, runtime: Runtime) -> Slate:
+    """(Q, k) what the recommender shows for a holdout: out of its candidates where it has any, else of everything."""
+    if holdout.candidates is None:
+        return rank_catalogue(recommender, holdout.queries(), k, runtime)
+    return rank_candidates(recommender, holdout.queries(), holdout.candidates, k, runtime)
+
+
 def rank_catalogue(recommender: Recommender, queries: Queries, k: int, runtime: Runtime, block: int = BLOCK) -> Slate:
     """(Q, k) what the recommender shows out of everything the user has not had."""
     total = -(-len(queries) // block)
@@ -30,9 +37,9 @@ def rank_candidates(
     return Slate.stack(parts, k)
 
 
-def sampled_candidates(holdout: Holdout, n: int, rng: np.random.Generator, block: int = BLOCK) -> tuple[Holdout, Ints]:
+def sampled_candidates(holdout: Holdout, n: int, rng: np.random.Generator, block: int = BLOCK) -> Holdout:
     """The holdout asking only for each user's first answer, and that answer among `n` others drawn at random from
-    what the user neither had nor will like: (Q, n + 1) in random order.
+    what the user neither had nor will like, in random order.
 
     Only to match a published protocol: sampled metrics can order systems differently from full ranking
     (Krichene and Rendle, 2020, KDD).
@@ -51,7 +58,7 @@ def sampled_candidates(holdout: Holdout, n: int, rng: np.random.Generator, block
             draw[one.row_of, one.values] = np.inf
         others = np.argpartition(draw, n - 1, axis=1)[:, :n]
         parts.append(rng.permuted(np.hstack([target.values[:, None], others]), axis=1).astype(np.int32))
-    return replace(holdout, truth=first), np.concatenate(parts)
+    return replace(holdout, truth=first, candidates=np.concatenate(parts))
 
 
 def pair_scores(recommender: Recommender, queries: Queries, items: Ragged, runtime: Runtime) -> Floats:
