@@ -1,5 +1,7 @@
 """Texts through a pretrained network in batches of tokens; the only file of inference that loads torch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +59,23 @@ class Network:
 
 
 def _loaded(folder: Path) -> SentenceTransformer:
-    """The model of a folder, without a progress bar; no code of its own is run and no pickle opened."""
+    """The model of a folder; no code of its own is run and no pickle opened."""
+    try:
+        with without_bars():
+            return SentenceTransformer(
+                str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise AssetError(f"{folder}: no text encoder can be loaded from it ({error})") from error
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep the transformers library from drawing progress bars of its own."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return SentenceTransformer(
-            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise AssetError(f"{folder}: no text encoder can be loaded from it ({error})") from error
+        yield
     finally:
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
