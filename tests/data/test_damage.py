@@ -185,6 +185,12 @@ def test_many_problems_are_counted_and_the_first_shown():
     assert (len(found.problems), found.counts, found.n_events) == (20, {"bad time": 499}, 1)
 
 
+def test_broken_records_are_counted_together(tmp_path):
+    (tmp_path / "items.csv").write_text("item_id,title\n" + "1\n" * 300 + "2,x\n")
+    found = check(tmp_path)
+    assert (len(found.problems), found.counts) == (20, {"wrong number of fields": 300})
+
+
 def test_warnings_do_not_stop_reading(tmp_path):
     (tmp_path / "items.csv").write_text("item_id,title,tags\n1,,food\n2,,\n3,Ham,\n")
     found = check(tmp_path)

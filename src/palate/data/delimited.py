@@ -8,6 +8,7 @@ which they start, and the broken ones. Both ways give the same rows.
 import csv
 import io
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from palate.data.columns import clean_header, whole_columns
-from palate.data.problems import BYTES, EMPTY, FIELDS, LATIN, NO_ROWS, QUOTES, Kind, Ledger
+from palate.data.problems import BYTES, EMPTY, FIELDS, LATIN, NO_ROWS, QUOTES, Faults, Kind, Ledger
 from palate.data.tables import Origin, Table, TableName, decode, longs, split_lines
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -96,42 +97,46 @@ def _careful(name: TableName, raw: bytes, origin: Origin, ledger: Ledger) -> Tab
         return None
     records = _records(lines, _separator(origin, lines[start]), start)
     _, _, first = next(records)
-    header = clean_header(first, origin, ledger) if not isinstance(first, Kind) else None
-    if isinstance(first, Kind):
-        ledger.file(first, origin, "header", lines[start].strip(), line=start + 1)
+    if not first:
+        ledger.file(QUOTES, origin, "header", lines[start].strip(), line=start + 1)
+        return None
+    header = clean_header(first, origin, ledger)
     if header is None:
         return None
-    good: list[tuple[int, int, list[str]]] = []
+    faults = Faults(origin)
+    starts, ends, columns = array("q"), array("q"), [list[str]() for _ in header]
     for line, end, record in records:
-        kind, column, value = _judge(record, header, decoded.damaged)
-        if kind is None and not isinstance(record, Kind):
-            good.append((line, end, record))
-        elif kind is not None:
-            value = value or "".join(lines[line - 1 : end - 1]).strip()
-            ledger.lines(kind, origin, longs([line]), longs([end]), column, [value])
-    if not good:
+        fault = _fault(record, header, decoded.damaged)
+        if fault is not None:
+            kind, column_name, value = fault
+            faults.add(kind, column_name, line, end, value or "".join(lines[line - 1 : end - 1]).strip())
+            continue
+        starts.append(line)
+        ends.append(end)
+        for column, field in zip(columns, record, strict=True):
+            column.append(field)
+    faults.report(ledger)
+    if not starts:
         ledger.file(NO_ROWS, origin, "")
         return None
-    starts, ends, rows = zip(*good, strict=True)
-    columns = zip(*rows, strict=True)
-    frame = pl.DataFrame([pl.Series(key, column, pl.String) for key, column in zip(header, columns, strict=True)])
+    frame = pl.DataFrame(dict(zip(header, columns, strict=True)), dict.fromkeys(header, pl.String))
     return Table(name, origin, frame, longs(starts), longs(ends))
 
 
-def _judge(record: list[str] | Kind, header: list[str], damaged: bool) -> tuple[Kind | None, str, str]:
+def _fault(record: list[str], header: list[str], damaged: bool) -> tuple[Kind, str, str] | None:
     """What is wrong with a record, in which column, with which value ("" for all of it)."""
-    if isinstance(record, Kind):
-        return record, "row", ""
+    if not record:
+        return QUOTES, "row", ""
     if len(record) != len(header):
         return FIELDS, "row", ""
     if damaged:
-        broken = [(key, value) for key, value in zip(header, record, strict=True) if "\ufffd" in value]
-        return (BYTES, *broken[0]) if broken else (None, "", "")
-    return None, "", ""
+        broken = ((BYTES, column, field) for column, field in zip(header, record, strict=True) if "\ufffd" in field)
+        return next(broken, None)
+    return None
 
 
-def _records(lines: list[str], separator: str, start: int) -> Iterator[tuple[int, int, list[str] | Kind]]:
-    """(first line, line after the last, fields or what is wrong); blank lines are passed over.
+def _records(lines: list[str], separator: str, start: int) -> Iterator[tuple[int, int, list[str]]]:
+    """(first line, line after the last, fields); no fields where quotes are broken. Blank lines are passed over.
 
     After a quote that never closes, reading goes on at the very next line, so that one bad row costs one row.
     """
@@ -145,7 +150,7 @@ def _records(lines: list[str], separator: str, start: int) -> Iterator[tuple[int
                 used = reader.line_num
             return
         except csv.Error:
-            yield start + used + 1, start + used + 2, QUOTES
+            yield start + used + 1, start + used + 2, []
             start += used + 1
 
 

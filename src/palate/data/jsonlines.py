@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from palate.data.columns import clean_header
-from palate.data.problems import BYTES, EMPTY, LATIN, NO_ROWS, NOT_JSON, Kind, Ledger
+from palate.data.problems import BYTES, EMPTY, LATIN, NO_ROWS, NOT_JSON, Faults, Kind, Ledger
 from palate.data.tables import Origin, Table, TableName, decode, longs, split_lines
 from palate.data.values import as_text
 
@@ -21,13 +21,15 @@ def read_json_lines(name: TableName, path: Path, ledger: Ledger) -> Table | None
     if not decoded.text.strip():
         ledger.file(EMPTY, origin, "")
         return None
+    faults = Faults(origin)
     good: list[tuple[int, dict[str, Any]]] = []
     for line, text in enumerate(split_lines(decoded.text), 1):
         record = _parse(text, decoded.damaged)
         if isinstance(record, dict):
             good.append((line, record))
         elif record is not None:
-            ledger.lines(record, origin, longs([line]), longs([line + 1]), "row", [text.strip()])
+            faults.add(record, "row", line, line + 1, text.strip())
+    faults.report(ledger)
     keys = list(dict.fromkeys(key for _, record in good for key in record))
     header = clean_header(keys, origin, ledger)
     if not keys:

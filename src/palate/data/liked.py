@@ -16,6 +16,7 @@ def what_is_liked(value: Floats | None, threshold: float | None) -> tuple[Bools 
     Without a threshold it is the smallest value at or above 70 % of the way from the lowest to the highest, provided
     that values look like ratings (2 to 20 distinct ones) and at least 20 % of the events reach it.
 
+    >>> import numpy as np
     >>> what_is_liked(np.array([1, 2, 3, 4, 5], np.float32), None)
     (array([False, False, False,  True,  True]), 'liked: value 4 and more, 40% of the events (chosen from the data)')
     """

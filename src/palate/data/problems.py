@@ -173,6 +173,24 @@ class Ledger:
         raise DataError("\n".join(lines))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Faults:
+    """Bad records of one source, met one by one and reported together."""
+
+    origin: Origin
+    found: dict[tuple[Kind, str], list[tuple[int, int, str]]] = field(default_factory=dict)
+
+    def add(self, kind: Kind, column: str, line: int, end: int, value: str) -> None:
+        """One record that starts on `line` and ends before `end`."""
+        self.found.setdefault((kind, column), []).append((line, end, value))
+
+    def report(self, ledger: Ledger) -> None:
+        """Pass all of them on."""
+        for (kind, column), places in self.found.items():
+            lines, ends, values = zip(*places, strict=True)
+            ledger.lines(kind, self.origin, longs(lines), longs(ends), column, values)
+
+
 def write_quarantine(ledger: Ledger, path: Path) -> int:
     """Write every bad row once, with its original text and why it is bad; returns how many there were.
 

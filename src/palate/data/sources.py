@@ -123,7 +123,8 @@ def _found(
             found[name] = like[0]
             if not exact:
                 ledger.note(f"{like[0]}: taken for the {name}")
-    unused = [path.name for path in there if path not in found.values()]
+    used = {Path(given) for given in found.values() if isinstance(given, str | Path)}
+    unused = [path.name for path in there if path not in used]
     if unused:
         ledger.note(f"{folder}: not read: {', '.join(unused)}")
     return found
