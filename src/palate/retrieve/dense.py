@@ -10,7 +10,7 @@ from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
-from palate.retrieve.top import fitted, retrieve_in_blocks
+from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.types import Floats, Queries, Slate
@@ -77,8 +77,7 @@ class Dense:
         if len(asking):
             wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
             wanted[asking] += config.wish_weight * _project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
-        scores: Floats = _unit(wanted) @ vectors.T
-        return scores
+        return product(_unit(wanted), vectors.T)
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)
@@ -89,13 +88,13 @@ class Dense:
         mean = encoded.sum(axis=0) / np.float32(n if self.config.centre else np.inf)
         variance, axes = np.linalg.eigh((encoded - mean).T @ (encoded - mean) / n)
         used = variance > 1e-6 * variance[-1]
-        return mean, axes[:, used] * variance[used] ** (-self.config.whiten / 2)
+        return mean, np.ascontiguousarray(axes[:, used] * variance[used] ** (-self.config.whiten / 2))
 
 
 def _project(encoded: Floats, mean: Floats, axes: Floats) -> Floats:
     """(N, dim) unit rows; a zero row, which is an empty text, stays zero."""
     told = encoded.any(axis=1, keepdims=True)
-    return _unit(np.where(told, encoded - mean, 0) @ axes)
+    return _unit(product(np.where(told, encoded - mean, 0), axes))
 
 
 def _unit(rows: Floats) -> Floats:

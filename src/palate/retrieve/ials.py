@@ -13,7 +13,7 @@ from palate.config import option, options
 from palate.contracts import Source
 from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
-from palate.retrieve.top import fitted, retrieve_in_blocks
+from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.types import Floats, Queries, Slate
 
@@ -72,7 +72,7 @@ class IALS:
             right[row, :, 0] = alpha * liked.sum(axis=0)
         with _BLAS, threadpool_limits(1, "blas"):  # many small systems: threads only wait for each other
             vectors: Floats = np.linalg.solve(left, right)[:, :, 0]  # (B, factors)
-        return vectors @ factors.T
+        return product(vectors, factors.T)
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)

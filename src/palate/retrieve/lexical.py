@@ -74,7 +74,8 @@ class Lexical:
         index = bm25s.BM25(k1=self.config.k1, b=self.config.b)
         known = {word: row for row, word in enumerate(vocabulary.ids)}
         with np.errstate(invalid="ignore"):  # a catalogue without a single word has no mean length
-            index.index(([[known[word] for word in text] for text in texts], known), show_progress=False)
+            rows = [[known[word] for word in text] for text in texts]
+            index.index((rows, known), create_empty_token=False, show_progress=False)
         columns = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
         weights = sparse.csr_matrix(columns, (len(vocabulary), data.n_items))
         return replace(self, vocabulary_=vocabulary, weights_=weights, titles_=_counts(data.items.title, vocabulary))

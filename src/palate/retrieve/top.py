@@ -50,6 +50,14 @@ def largest(scores: Floats, k: int) -> Bools:
     return chosen
 
 
+def product(rows: Floats, matrix: Floats) -> Floats:
+    """(B, N) rows (B, dim) times matrix (dim, N), a single row with the same bits as among others."""
+    if len(rows) == 1:  # BLAS has another way for a vector, which sums in another order
+        return product(np.repeat(rows, 2, axis=0), matrix)[:1]
+    result: Floats = rows @ matrix
+    return result
+
+
 def fitted(value: T | None, stage: object) -> T:
     """The fitted value; raises NotFittedError where there is none yet."""
     if value is None:
