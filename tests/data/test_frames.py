@@ -5,8 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from palate.data.frames import native
-from palate.data.pairs import Pairs, read_pairs
+from palate.data.frames import native, texts_of
 from palate.errors import DataError
 
 
@@ -20,18 +19,16 @@ def test_answers_come_back_in_kind(kind, frame):
 
 
 @pytest.mark.parametrize(("make", "kind"), [(pl.DataFrame, "polars"), (pd.DataFrame, "pandas")])
-def test_pairs_keep_their_order_and_repeats(make, kind):
-    pairs = read_pairs(make({"user_id": ["b", "a", "b"], "item_id": [7, 10, 7]}))
-    assert pairs == Pairs(("b", "a", "b"), ("7", "10", "7"), kind)
+def test_ids_of_a_frame_are_text_in_the_order_of_its_rows(make, kind):
+    frame = make({"user_id": ["b", "a", "b"], "item_id": [7, 10, 7]})
+    found = texts_of(frame, ("user_id", "item_id"), "pairs")
+    assert found == ({"user_id": ["b", "a", "b"], "item_id": ["7", "10", "7"]}, kind)
 
 
-def test_pairs_may_come_from_a_file(tmp_path):
-    (tmp_path / "pairs.csv").write_text("userId,movieId\n1,007\n")
-    assert read_pairs(tmp_path / "pairs.csv") == Pairs(("1",), ("007",), "polars")
-
-
-def test_pairs_without_an_id_are_refused():
-    with pytest.raises(DataError, match=r"pairs\[1\]: item_id is empty"):
-        read_pairs(pl.DataFrame({"user_id": ["a", "b"], "item_id": ["x", None]}))
-    with pytest.raises(DataError, match=r"pairs: item_id is missing; there are user_id"):
-        read_pairs(pl.DataFrame({"user_id": ["a"]}))
+def test_a_frame_without_an_id_is_refused():
+    with pytest.raises(DataError, match="pairs: row 2, column item_id: empty"):
+        texts_of(pl.DataFrame({"item_id": ["x", None]}), ("item_id",), "pairs")
+    with pytest.raises(DataError, match="pairs: no column item_id; the frame has user_id"):
+        texts_of(pl.DataFrame({"user_id": ["a"]}), ("user_id", "item_id"), "pairs")
+    with pytest.raises(DataError, match="pairs: list is no usable frame"):
+        texts_of([1], ("user_id",), "pairs")

@@ -50,7 +50,7 @@ def with_users(people: People | None, more: list[str]) -> People:
 
 def _one_each(rows: Rows, key: str) -> tuple[IdMap, Longs, dict[str, tuple[str, ...]]]:
     """The ids, the row of each, and every other column as texts; of two rows with one id the second is refused."""
-    codes, names = rows.ids(key, rows.factors(key))
+    codes, names = rows.ids(key)
     names_of = {name: column for name, column in rows.layout.parts.items() if name != key}
     columns = names_of | {name: name for name in rows.layout.others}
     found = {name: rows.text(column) for name, column in columns.items()}

@@ -33,14 +33,12 @@ PARTS: dict[TableName, dict[str, tuple[str, ...]]] = {
         "user_id": USER_ID,
         "text": ("bio", "profile", "about", "description", "interests"),
     },
-    "pairs": {"user_id": USER_ID, "item_id": ITEM_ID},
 }
 OFTEN_WHOLE = ("user_id", "item_id", "time", "position", "value")
 NEEDED: dict[TableName, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
     "users": ("user_id",),
-    "pairs": ("user_id", "item_id"),
 }
 
 _TYPED = re.compile(r":(token|float|token_seq|float_seq)$")  # RecBole's headers: user_id:token
@@ -115,8 +113,6 @@ def _matches(table: TableName, header: Sequence[str], chosen: Mapping[str, str])
 
 
 def _choose(table: str, part: str, columns: Sequence[str]) -> str:
-    if table == "pairs":
-        return f"rename one to {part}"
     pick = f'"{columns[0]}"'
     return f'choose with columns={{"{table}": {{"{part}": {pick}}}}} or [{table}] {part} = {pick} in palate.toml'
 

@@ -1,6 +1,5 @@
 """An events table to Events: ids to row numbers, times and values checked, sorted, exact repeats left out."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import time as now
 
@@ -14,7 +13,6 @@ from palate.data.problems import BAD_NUMBER, BAD_TIME, EARLY, FUTURE, NEW_USER, 
 from palate.data.rows import Rows
 from palate.data.sorting import spread, time_order
 from palate.data.values import Doubles, numbers, times
-from palate.runtime import threads
 from palate.types import Bools, Floats, Ints, Longs
 
 DAY = 86_400.0  # clocks may run ahead by this much
@@ -28,12 +26,9 @@ def read_log(
     Without an items table the catalogue is the ids in the log, in the order of their text; users who are in no table
     follow in the same order, so that row numbers tell nothing about time.
     """
-    with ThreadPoolExecutor(threads()) as pool:  # the work on ids runs beside the work on times
-        factors = [pool.submit(rows.factors, part) for part in ("user_id", "item_id")]
-        time, clock = _clock(rows)
-        in_time = time_order(time)
-        user, user_names = rows.ids("user_id", factors[0].result())
-        item, item_names = rows.ids("item_id", factors[1].result())
+    user, user_names = rows.ids("user_id")
+    item, item_names = rows.ids("item_id")
+    time, clock = _clock(rows)
     value = _value(rows)
     extra = {part: rows.text(rows.layout.parts[part]) for part in ("kind", "text") if rows.has(part)}
     if items is not None:
@@ -44,6 +39,7 @@ def read_log(
         items = bare_items(_in_use(item, item_names, rows.bad))
     everyone = _everyone(rows, people, user, user_names)
     user, item = _numbered(everyone.ids, user, user_names), _numbered(items.ids, item, item_names)
+    in_time = time_order(time)
     kept = in_time[~rows.bad[in_time]] if rows.bad.any() else in_time
     order = spread(kept, user[kept], len(everyone))
     events = Events(

@@ -50,17 +50,13 @@ class Rows:
             if kind.severity == "error":
                 self.bad[rows] = True
 
-    def factors(self, part: str) -> Factors:
-        """What `factorise` makes of the ids as they were written; long work, which may run beside other work."""
-        return factorise(self.raw(part))
-
-    def ids(self, part: str, factors: Factors) -> tuple[Ints, list[str]]:
+    def ids(self, part: str) -> tuple[Ints, list[str]]:
         """(N,) numbers of the rows' ids, and the ids so numbered in the order of their text.
 
         Spaces around an id do not belong to it; what is no id is refused.
         """
         raw, column = self.raw(part), self.layout.parts[part]
-        codes, distinct = factors
+        codes, distinct = factorise(raw)
         if raw.dtype.is_float():
             whole = (raw == raw.floor()) & (raw.abs() < EXACT)
             self.report(FLOAT_ID, column, raw.is_not_null() & raw.is_not_nan() & ~whole)

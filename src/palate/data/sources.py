@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from palate.data.problems import NO_ROWS, UNREADABLE, Ledger
 from palate.data.tables import Origin, Table, TableName
 from palate.errors import ConfigError, DataError
 
-NAMES: tuple[TableName, ...] = ("events", "items", "users")  # what a shop may hold
+NAMES: tuple[TableName, ...] = get_args(TableName)
 STEMS: dict[TableName, tuple[str, ...]] = {  # file names that are taken for a table where there is no exact one
     "events": ("interactions", "ratings"),
     "items": ("movies", "products", "books"),

@@ -12,7 +12,7 @@ import polars as pl
 
 from palate.types import Longs
 
-TableName = Literal["events", "items", "users", "pairs"]
+TableName = Literal["events", "items", "users"]
 
 WHOLE = -1  # the line of what concerns a file as a whole
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
