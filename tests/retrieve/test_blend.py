@@ -63,7 +63,7 @@ def test_a_misleading_retriever_gets_no_weight():
 
 
 def test_padding_is_not_a_candidate():
-    features = np.array([[[1, 0], [0, 1], [0, 99]]], np.float32)
+    features = np.array([[[1, 0], [0, 1], [99, 0]]], np.float32)
     assert conditional_logit(features, np.array([[True, True, False]]))[0] == pytest.approx(1)
 
 

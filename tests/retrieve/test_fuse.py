@@ -8,10 +8,11 @@ import pytest
 
 from conftest import checkerboard
 from palate.errors import ConfigError
+from palate.retrieve.dense import Dense
 from palate.retrieve.fuse import Fused, FusedConfig
 from palate.retrieve.popular import Popular
 from palate.retrieve.top import retrieve_in_blocks
-from retrieve.fakes import asking, dataset
+from retrieve.fakes import WordEncoder, asking, dataset
 
 DATA = dataset([[0]], 4)
 
@@ -106,6 +107,14 @@ def test_history_and_wish_together_hear_both(runtime):
     weights = (1.0, 0.0, 0.0)
     shown = fused(runtime, MEMBERS, weights=weights).retrieve(asking([3], wishes=["a wish"]), 2).items[0]
     assert sorted(shown.tolist()) == [0, 1]
+
+
+def test_who_has_only_declared_a_text_is_heard_by_it(runtime):
+    members = (Dense(encoder=WordEncoder()), SaysAlways((9, 0, 0)))
+    data = dataset([[], [0]], 3, titles=["cakes", "ships", "planets"], people=["ships", ""])
+    queries = replace(asking([], []), users=np.array([0, 1], np.int32))
+    shown = fused(runtime, members, data=data).retrieve(queries, 1)
+    assert shown.items.tolist() == [[1], [0]]
 
 
 def test_popularity_stands_by_where_nobody_has_anything_to_say(runtime):

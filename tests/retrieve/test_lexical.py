@@ -33,6 +33,10 @@ def test_scores_match_hand_arithmetic(lexical, wish, expected):
     assert lexical.scores(asking(wishes=[wish]))[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_vocabulary_is_the_same_in_every_process(lexical):
+    assert lexical.vocabulary_.ids == ("blue", "nail", "polish", "red")
+
+
 def test_without_a_wish_the_titles_of_the_history_ask(lexical):
     assert lexical.scores(asking([0]))[0] == pytest.approx([RED_0 + NAIL, RED_1, 0], abs=1e-6)
 
