@@ -10,8 +10,11 @@ from conftest import checkerboard
 from palate.errors import ConfigError
 from palate.retrieve.dense import Dense
 from palate.retrieve.fuse import Fused, FusedConfig
+from palate.retrieve.lexical import Lexical
 from palate.retrieve.popular import Popular
+from palate.retrieve.scale import standardised
 from palate.retrieve.top import retrieve_in_blocks
+from palate.types import STRANGER, Queries, Ragged
 from retrieve.fakes import WordEncoder, asking, dataset
 
 DATA = dataset([[0]], 4)
@@ -172,3 +175,14 @@ def test_weights_depend_on_the_seed_alone(runtime):
     members, data = (Oracle(), Popular()), checkerboard(seed=4)
     first, again = (fused(runtime, members, "fitted", data=replace(data)) for _ in range(2))
     assert first.weights_.tolist() == again.weights_.tolist()
+
+
+def test_a_wish_is_heard_by_its_own_weights(board, runtime):
+    members = (Popular(), Lexical())
+    wish = Queries(np.array([STRANGER], np.int32), Ragged.empty(1), Ragged.empty(1), ("wedding cakes",))
+    popular, lexical = (member.fit(board, runtime).scores(wish) for member in members)
+    fused = Fused(FusedConfig(method="fixed"), members=members, wish_weights=(1.0, 3.0)).fit(board, runtime)
+    expected = 0.25 * standardised(popular) + 0.75 * standardised(lexical)
+    np.testing.assert_allclose(fused.scores(wish), expected, atol=1e-5)
+    with pytest.raises(ConfigError, match=r"Fused\.wish_weights"):
+        Fused(members=members, wish_weights=(1.0,)).fit(board, runtime)

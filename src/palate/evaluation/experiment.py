@@ -192,8 +192,8 @@ def _warnings(cut: Split) -> tuple[str, ...]:
     found = []
     if cut.test.candidates is not None:
         found.append(
-            f"Only {cut.test.candidates.shape[1]} candidates per user were ranked. Such numbers are far higher than full "
-            "ranking and can order systems differently; use them only beside a table with the same protocol."
+            f"Only {cut.test.candidates.shape[1]} candidates per user were ranked. Such numbers are far higher than "
+            "full ranking and can order systems differently; use them only beside a table with the same protocol."
         )
     if len(cut.test) < 100:
         found.append(f"Only {len(cut.test)} users could be tested; expect wide intervals.")

@@ -36,8 +36,8 @@ class Fused:
     divided by their deviation. Method "rrf" adds 1 / (rrf_constant + rank) for the first 1,000 places of each
     member; equal scores share the better rank, and the member's lowest score earns nothing.
 
-    Which members a request hears: with a history all, by their weights; with a wish, or nothing at all, those that
-    read text, equally; where these have nothing to say, those that read popularity. A member that gives everything
+    Which members a request hears: with a history all, by their weights; with a wish, or nothing at all, by
+    `wish_weights`; where these have nothing to say, those that read popularity. A member that gives everything
     the same score has nothing to say.
 
     "fitted" holds out the last like of some people and fits the members on the rest: one half of the people teaches
@@ -49,6 +49,7 @@ class Fused:
 
     members: the retrievers, unfitted before and fitted after `fit`
     weights: one per member for "rrf" and "fixed"; () is equal
+    wish_weights: one per member for requests with a wish; () is equal for those that read text
     weights_: (M,) for requests with a history, sum 1
     record_: how "fitted" came to its weights, plain values
     """
@@ -56,6 +57,7 @@ class Fused:
     config: FusedConfig = FusedConfig()
     members: tuple[Retriever, ...] = field(kw_only=True)
     weights: tuple[float, ...] = ()
+    wish_weights: tuple[float, ...] = ()
     weights_: NDArray[np.float64] | None = None
     n_items_: int = 0
     record_: Mapping[str, Any] = field(default_factory=dict)
@@ -65,10 +67,11 @@ class Fused:
         return frozenset().union(*(member.reads for member in self.members))
 
     def fit(self, data: Dataset, runtime: Runtime) -> Self:
+        for name, given in (("weights", self.weights), ("wish_weights", self.wish_weights)):
+            if given and (len(given) != len(self.members) or min(given) < 0 or sum(given) <= 0):
+                wanted = f"one weight >= 0 for each of {len(self.members)} members, not all 0"
+                raise ConfigError(f"Fused.{name}: {given} must be {wanted}")
         weights = np.array(self.weights or (1.0,) * len(self.members))
-        if len(weights) != len(self.members) or weights.min() < 0 or weights.sum() <= 0:
-            wanted = f"one weight >= 0 for each of {len(self.members)} members, not all 0"
-            raise ConfigError(f"Fused.weights: {self.weights} must be {wanted}")
         weights = weights / weights.sum()
         record: Mapping[str, Any] = {}
         if self.config.method == "fitted":
@@ -78,8 +81,9 @@ class Fused:
 
     def scores(self, queries: Queries) -> Floats:
         weights = fitted(self.weights_, self)
-        hears_text = (queries.has_wish | ~queries.has_history)[:, None] * self._readers("text")
-        scores = self._sum(queries, queries.has_history[:, None] * weights + hears_text)
+        asking = queries.has_wish | ~queries.has_history
+        for_wish = np.array(self.wish_weights) / sum(self.wish_weights) if self.wish_weights else self._readers("text")
+        scores = self._sum(queries, queries.has_history[:, None] * weights + asking[:, None] * for_wish)
         silent = np.flatnonzero(~scores.any(axis=1))
         if len(silent):
             scores[silent] = self._sum(queries.take(silent), np.tile(self._readers("popularity"), (len(silent), 1)))

@@ -26,9 +26,9 @@ def windows(histories: Ragged, length: int) -> Ragged:
             last = first + 1
         starts += [cut[0] for cut in reversed(cuts)]
         ends += [cut[1] for cut in reversed(cuts)]
-    first, lengths = np.array(starts, np.int64), np.array(ends, np.int64) - np.array(starts, np.int64)
+    lengths = np.array(ends, np.int64) - np.array(starts, np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    source = np.repeat(first - offsets[:-1], lengths) + np.arange(offsets[-1])
+    source = np.repeat(np.array(starts, np.int64) - offsets[:-1], lengths) + np.arange(offsets[-1])
     return Ragged(histories.values[source], offsets)
 
 
