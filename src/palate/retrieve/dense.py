@@ -9,6 +9,7 @@ from scipy import sparse
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
+from palate.retrieve.axes import directions, project, unit
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
@@ -37,8 +38,6 @@ class Dense:
     text of a known person. An item without text scores 0, as does everything where nothing is known. Whitening
     turns the item vectors to their principal axes and divides each by its deviation ** whiten.
 
-    Reference: Su et al. (2021), Whitening sentence representations, section 3.
-
     vectors_: (n_items, dim) unit rows, zero where the item has no text
     mean_, axes_: (width,) and (width, dim), what is taken away from an encoded text and what it is multiplied by
     declared_: (n_users + 1, dim) unit rows, empty where nothing is declared; the last row is the stranger's
@@ -57,47 +56,27 @@ class Dense:
         texts = item_texts(data.items)
         encoder = self.encoder.fit(texts, runtime)
         encoded = encoder.encode(texts, role="item")
-        mean, axes = self._directions(encoded[encoded.any(axis=1)])
+        mean, axes = directions(encoded[encoded.any(axis=1)], centre=self.config.centre, whiten=self.config.whiten)
         people = encoder.encode((*data.users.text, ""), role="query")
         return replace(
             self,
             encoder=encoder,
-            vectors_=_project(encoded, mean, axes),
+            vectors_=project(encoded, mean, axes),
             mean_=mean,
             axes_=axes,
-            declared_=sparse.csr_matrix(_project(people, mean, axes)),
+            declared_=sparse.csr_matrix(project(people, mean, axes)),
         )
 
     def scores(self, queries: Queries) -> Floats:
         vectors, declared, config = fitted(self.vectors_, self), fitted(self.declared_, self), self.config
         history = history_matrix(queries.histories, len(vectors), config.last, config.decay)
-        wanted = _unit(history @ vectors)  # (B, dim)
+        wanted = unit(history @ vectors)  # (B, dim)
         wanted += config.declared_weight * declared[queries.users].toarray()
         asking = np.flatnonzero(queries.has_wish)
         if len(asking):
             wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
-            wanted[asking] += config.wish_weight * _project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
-        return product(_unit(wanted), vectors.T)
+            wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
+        return product(unit(wanted), vectors.T)
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)
-
-    def _directions(self, encoded: Floats) -> tuple[Floats, Floats]:
-        """The mean, and the principal axes divided by their deviation ** whiten, without axes that no item uses."""
-        n = max(len(encoded), 1)
-        mean = encoded.sum(axis=0) / np.float32(n if self.config.centre else np.inf)
-        variance, axes = np.linalg.eigh((encoded - mean).T @ (encoded - mean) / n)
-        used = variance > 1e-6 * variance[-1]
-        return mean, np.ascontiguousarray(axes[:, used] * variance[used] ** (-self.config.whiten / 2))
-
-
-def _project(encoded: Floats, mean: Floats, axes: Floats) -> Floats:
-    """(N, dim) unit rows; a zero row, which is an empty text, stays zero."""
-    told = encoded.any(axis=1, keepdims=True)
-    return _unit(product(np.where(told, encoded - mean, 0), axes))
-
-
-def _unit(rows: Floats) -> Floats:
-    """Each row divided by its length, zero rows as they are."""
-    length: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
