@@ -55,12 +55,17 @@ def test_the_size_of_a_batch_changes_nothing(minilm):
     np.testing.assert_allclose(one, all_at_once, atol=1e-5)
 
 
+RUN = """
+import sys
+from palate.encode.transformer import TransformerEncoder
+from palate.runtime import Runtime
+TransformerEncoder().fit([], Runtime()).encode(["Alien", "Brazil"], role="item")
+print("torch" in sys.modules)
+"""
+
+
 def test_a_second_run_encodes_nothing_and_does_not_load_torch(vectors):
-    run = (
-        "import sys\nfrom palate.encode.transformer import TransformerEncoder\nfrom palate.runtime import Runtime\n"
-        "TransformerEncoder().fit([], Runtime()).encode(["Alien"], role="item")\nprint('torch' in sys.modules)"
-    )
-    loaded = [subprocess.run([sys.executable, "-c", run], capture_output=True, text=True).stdout for _ in range(2)]
+    loaded = [subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True).stdout for _ in range(2)]
     assert loaded == ["True\n", "False\n"]
 
 
