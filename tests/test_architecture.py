@@ -31,7 +31,8 @@ EDGES = {  # third-party package -> the rooms that may import it
     "pandas": {"data"},
     "torch": {
         "retrieve/sasrec",
-        "retrieve/sequence",
+        "retrieve/backbone",
+        "retrieve/gru4rec",
         "encode/forward",
         "encode/convert",
         "rank/cross",

@@ -23,10 +23,12 @@ class Runtime:
 
     seed: the one seed of the run; `rng` derives an independent stream for each name from it.
     quiet: no progress bars.
+    work: where long runs keep checkpoints and curves, so that they can go on after being killed; None keeps nothing.
     """
 
     seed: int = 0
     quiet: bool = True
+    work: Path | None = None
 
     def rng(self, name: str) -> np.random.Generator:
         """An independent random stream for `name`, the same on every run with this seed."""

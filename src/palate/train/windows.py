@@ -26,23 +26,28 @@ def windows(histories: Ragged, length: int) -> Ragged:
             last = first + 1
         starts += [cut[0] for cut in reversed(cuts)]
         ends += [cut[1] for cut in reversed(cuts)]
-    lengths = np.array(ends, np.int64) - np.array(starts, np.int64)
+    cut_from, lengths = np.array(starts, np.int64), np.array(ends, np.int64) - np.array(starts, np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    source = np.repeat(np.array(starts, np.int64) - offsets[:-1], lengths) + np.arange(offsets[-1])
+    source = np.repeat(cut_from - offsets[:-1], lengths) + np.arange(offsets[-1])
     return Ragged(histories.values[source], offsets)
 
 
+def n_batches(pieces: Ragged, size: int) -> int:
+    """How many batches an epoch has, at most."""
+    return -(-int((pieces.lengths - 1).sum()) // size)
+
+
 def batches(pieces: Ragged, size: int, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
-    """One epoch of (events, targets), each (size, longest) with -1 where padded on the right.
+    """One epoch of (events, targets), each (B, longest) with -1 where padded on the right, about `size` targets.
 
     Pieces are shuffled, then sorted by length within stretches of 64 batches, so that batches are filled well and
     still differ from epoch to epoch.
     """
     order = rng.permutation(len(pieces))
-    stretch = 64 * size
-    for start in range(0, len(order), stretch):
-        part = order[start : start + stretch]
-        order[start : start + stretch] = part[np.argsort(pieces.lengths[part], kind="stable")]
-    for first in rng.permutation(np.arange(0, len(order), size)):
-        grid = pieces.take(order[first : first + size]).padded()
+    stretch = np.cumsum(pieces.lengths[order] - 1) // (64 * size)
+    order = order[np.lexsort((pieces.lengths[order], stretch))]
+    batch = (np.cumsum(pieces.lengths[order] - 1) - 1) // size
+    groups = np.split(order, np.flatnonzero(np.diff(batch)) + 1)
+    for index in rng.permutation(len(groups)):
+        grid = pieces.take(groups[index]).padded()
         yield grid[:, :-1], grid[:, 1:]

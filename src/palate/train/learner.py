@@ -1,0 +1,65 @@
+"""The sequence model while it learns: item table and network as one, with the loss of a batch."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from palate.config import option, options
+from palate.retrieve.backbone import backbone
+from palate.retrieve.sequence import SequenceConfig
+from palate.train.softmax import full_softmax, sampled_softmax
+from palate.train.table import ItemTable
+from palate.types import Floats, Ints, Longs
+
+
+@options
+class LearnerConfig(SequenceConfig):
+    dropout: float = option(0.3, "Share of the network's values dropped at random.", low=0.0, high=0.9)
+    id_dropout: float = option(0.1, "Share of items that are text and attributes alone in a step.", low=0.0, high=0.9)
+    sample_above: int = option(100_000, "Catalogue size above which the softmax is sampled.", low=0)
+    negatives: int = option(4096, "Items that a sampled softmax draws in a step.", low=1)
+
+
+class Learner(nn.Module):
+    """content: (n, width) what is known of each item; counts: (n,) how often it is in the training windows."""
+
+    log_chance: Tensor
+
+    def __init__(self, config: LearnerConfig, content: Floats, counts: Longs) -> None:
+        super().__init__()
+        self.config = config
+        self.table = ItemTable(torch.from_numpy(content), config.dim, config.id_dropout)
+        self.network = backbone(
+            config.backbone,
+            dim=config.dim,
+            layers=config.layers,
+            heads=config.heads,
+            length=config.length,
+            dropout=config.dropout,
+        )
+        chance = 0.5 * counts / max(counts.sum(), 1) + 0.5 / max(len(counts), 1)  # to be drawn as a negative
+        self.register_buffer("log_chance", torch.from_numpy(np.log(chance)).float(), persistent=False)
+
+    def loss(self, batch: tuple[Ints, Ints]) -> Tensor:
+        """Mean over the real targets of (events, targets), each (B, L) with -1 where padded on the right."""
+        events, targets = (torch.from_numpy(part).long() for part in batch)
+        real = targets >= 0
+        events, targets = events.clamp(min=0), targets[real]
+        if len(self.log_chance) <= self.config.sample_above:
+            vectors = self.table()
+            return full_softmax(self._states(vectors, events)[real], self._directions(vectors), targets)
+        drawn = torch.multinomial(self.log_chance.exp(), self.config.negatives, replacement=True)
+        rows = torch.unique(torch.cat([events.flatten(), targets, drawn]))  # only these vectors are made
+        events, targets, drawn = (torch.searchsorted(rows, part) for part in (events, targets, drawn))
+        vectors = self.table(rows)
+        states = self._states(vectors, events)[real]
+        return sampled_softmax(states, self._directions(vectors), targets, drawn, self.log_chance[rows])
+
+    def _states(self, vectors: Tensor, events: Tensor) -> Tensor:
+        """(B, L, dim), unit rows divided by the temperature where there is one."""
+        states: Tensor = self.network(functional.embedding(events, vectors))
+        return functional.normalize(states, dim=-1) / self.config.temperature if self.config.temperature else states
+
+    def _directions(self, vectors: Tensor) -> Tensor:
+        return functional.normalize(vectors, dim=-1) if self.config.temperature else vectors

@@ -1,0 +1,128 @@
+"""A model, its batches and a measure of quality to the best weights: optimiser, schedule, early stop, checkpoints."""
+
+import importlib.util
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from palate.config import option, options
+from palate.runtime import Runtime, log
+from palate.train import checkpoint
+
+Batch = Any
+BETAS = (0.9, 0.98)
+
+
+@options
+class LoopConfig:
+    epochs: int = option(16, "Epochs, at most.", low=1)
+    learning_rate: float = option(3e-3, "Largest step of the optimiser.", low=0.0)
+    warm_up: float = option(0.05, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
+    weight_decay: float = option(0.01, "Pull of all weights towards 0.", low=0.0)
+    clip: float = option(5.0, "Length at which a gradient is cut.", low=0.0)
+    patience: int = option(4, "Epochs without a better result before training ends.", low=1)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """What one epoch is: `batches` given a random stream, at most `n_batches` of them."""
+
+    batches: Callable[[np.random.Generator], Iterator[Batch]]
+    n_batches: int
+
+
+def train(
+    model: nn.Module,
+    loss_of: Callable[[Batch], Tensor],
+    epochs: Epochs,
+    quality_of: Callable[[], float],
+    config: LoopConfig,
+    runtime: Runtime,
+    name: str,
+) -> list[float]:
+    """Leaves `model` with the weights of its best epoch, and returns each epoch's quality.
+
+    AdamW (Loshchilov and Hutter, 2019, ICLR), warmed up, then falling to zero linearly. Where the runtime has a work
+    folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
+    result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed.
+    """
+    optimiser = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
+    )
+    saved = runtime.work / f"{name}.safetensors" if runtime.work else None
+    best, qualities = checkpoint.read(saved, model, optimiser) if saved else ({}, [])
+    with _scalars(runtime.work, name, len(qualities)) as scalar:
+        for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
+            if _stale(qualities, config.patience):
+                break
+            loss = _epoch(model, loss_of, epochs, optimiser, config, runtime.rng(f"{name}.{epoch}"), epoch)
+            qualities.append(quality_of())
+            if qualities[-1] >= max(qualities):
+                best = {key: value.clone() for key, value in model.state_dict().items()}
+            log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
+            scalar("loss", loss, epoch)
+            scalar("quality", qualities[-1], epoch)
+            if saved:
+                checkpoint.write(saved, model, optimiser, best, qualities)
+    model.load_state_dict(best)
+    return qualities
+
+
+def _epoch(
+    model: nn.Module,
+    loss_of: Callable[[Batch], Tensor],
+    epochs: Epochs,
+    optimiser: torch.optim.Optimizer,
+    config: LoopConfig,
+    rng: np.random.Generator,
+    epoch: int,
+) -> float:
+    """The mean loss of one pass. Its random numbers hang on the epoch alone, so that a resumed run repeats them."""
+    torch.manual_seed(int(rng.integers(2**62)))
+    model.train()
+    losses = []
+    for step, batch in enumerate(epochs.batches(rng), epoch * epochs.n_batches):
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * pace(step, config.epochs * epochs.n_batches, config.warm_up)
+        optimiser.zero_grad()
+        loss = loss_of(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimiser.step()
+        losses.append(loss.item())
+    model.eval()
+    return float(np.mean(losses)) if losses else 0.0
+
+
+def pace(step: int, n_steps: int, warm_up: float) -> float:
+    """The share of the largest learning rate at a step, from 0: up over the first `warm_up` of all, then down to 0.
+
+    >>> [round(pace(step, 8, 0.25), 2) for step in range(8)]
+    [0.5, 1.0, 1.0, 0.83, 0.67, 0.5, 0.33, 0.17]
+    """
+    rising = math.ceil(n_steps * warm_up)
+    return (step + 1) / rising if step < rising else (n_steps - step) / max(n_steps - rising, 1)
+
+
+def _stale(qualities: list[float], patience: int) -> bool:
+    """Whether the last `patience` epochs brought nothing better."""
+    return len(qualities) > patience and max(qualities[-patience:]) < max(qualities)
+
+
+@contextmanager
+def _scalars(folder: Path | None, name: str, first: int) -> Iterator[Callable[[str, float, int], object]]:
+    """A function that notes a number by name and epoch, from the epoch `first` on."""
+    if not folder or importlib.util.find_spec("tensorboard") is None:
+        yield lambda *_: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / name), purge_step=first) as writer:
+        yield writer.add_scalar

@@ -1,0 +1,136 @@
+"""A data set to a fitted sequence model: SASRec or GRU4Rec over id, text and attributes in one item table."""
+
+import hashlib
+import warnings
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from palate.config import option, options
+from palate.contracts import Encoder, Source
+from palate.data.dataset import Dataset
+from palate.errors import NotFittedError, PalateWarning
+from palate.metrics.accuracy import NDCG
+from palate.retrieve.blend import hold_out
+from palate.retrieve.sequence import Sequence, SequenceConfig
+from palate.retrieve.top import product
+from palate.runtime import Runtime
+from palate.text.render import item_texts
+from palate.train.cold import calibrated
+from palate.train.content import Content, content
+from palate.train.learner import Learner, LearnerConfig
+from palate.train.loop import Epochs, LoopConfig, train
+from palate.train.windows import batches, n_batches, windows
+from palate.types import Floats, Ints, Queries, Ragged, Slate
+
+ENOUGH = 20  # held-out people needed to choose the epoch and to calibrate
+
+
+@options
+class SequenceTrainerConfig(LearnerConfig, LoopConfig):
+    batch: int = option(512, "Next items that are learned in a step.", low=1)
+    whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
+    content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
+    held_out: int = option(2000, "People, at most a tenth, whose last like chooses the epoch.", low=0)
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceTrainer:
+    """Learns a `Sequence`; fused like any other retriever, which it becomes by `fit`.
+
+    Every like of a history is predicted from those before it. Items nobody liked are not among the answers to choose
+    from, so that training does not push them down. The last likes of some people are held out to choose the epoch
+    and to calibrate cold items; with fewer than 20 such people all epochs run and cold scores stay as they are.
+
+    References: see `Sequence`; id dropout after Volkovs et al. (2017), DropoutNet, NeurIPS.
+    """
+
+    config: SequenceTrainerConfig = SequenceTrainerConfig()
+    encoder: Encoder = field(kw_only=True)
+
+    reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
+
+    def fit(self, data: Dataset, runtime: Runtime) -> Sequence:
+        """The model with the weights of its best epoch. Goes on from a checkpoint in `runtime.work`, if there is one
+        of this seed, these options and this data."""
+        config = self.config
+        encoder = self.encoder.fit(item_texts(data.items), runtime)
+        rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
+        if len(queries) < ENOUGH:
+            rest, queries, targets = data, queries.take(slice(0)), targets[:0]
+        likes = rest.histories()
+        warm = np.unique(likes.values)
+        pieces = windows(Ragged(np.searchsorted(warm, likes.values).astype(np.int32), likes.offsets), config.length)
+        if not len(pieces):
+            text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
+            warnings.warn(text, PalateWarning, stacklevel=2)
+        known = content(data.items, encoder, whiten=config.whiten, scale=config.content_scale)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(runtime.rng("sequence.start").integers(2**62)))
+            learner = Learner(config, known.rows[warm], np.bincount(pieces.values, minlength=len(warm)))
+
+            def quality() -> float:
+                return _ndcg(_snapshot(learner, encoder, known, warm), queries, targets)
+
+            epochs = Epochs(lambda rng: batches(pieces, config.batch, rng), n_batches(pieces, config.batch))
+            train(learner, learner.loss, epochs, quality, config, runtime, _name(config, data, runtime))
+        model = _snapshot(learner, encoder, known, warm)
+        asked = np.flatnonzero(np.isin(targets, warm))
+        if len(asked) < ENOUGH:
+            return model
+        bare = replace(model, items=_bare(learner, known)).directions[warm]
+        states = model.states(queries.take(asked))
+        scores = product(states, model.directions[warm].T), product(states, bare.T)
+        stretch, shift = calibrated(*scores, np.searchsorted(warm, targets[asked]), runtime.rng("sequence.cold"))
+        return replace(model, stretch=stretch, shift=shift)
+
+    def scores(self, queries: Queries) -> Floats:
+        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
+
+    def retrieve(self, queries: Queries, k: int) -> Slate:
+        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
+
+
+def _snapshot(learner: Learner, encoder: Encoder, known: Content, warm: Ints) -> Sequence:
+    """What is being learned, as a model of its own."""
+    table = {name: value.numpy().copy() for name, value in learner.table.state_dict().items()}
+    items = _bare(learner, known)
+    items[warm] += table["ids"]
+    cold = np.ones(len(items), np.bool_)
+    cold[warm] = False
+    return Sequence(
+        SequenceConfig(**{one.name: getattr(learner.config, one.name) for one in fields(SequenceConfig)}),
+        encoder=encoder,
+        items=items,
+        cold=cold,
+        stretch=1.0,
+        shift=0.0,
+        network={name: value.numpy().copy() for name, value in learner.network.state_dict().items()},
+        mean=known.mean,
+        axes=known.axes,
+        words=np.ascontiguousarray(table["weight"][:, : known.n_text].T) * np.float32(known.scale),
+        silence=table["bias"],
+    )
+
+
+def _bare(learner: Learner, known: Content) -> Floats:
+    """(n_items, dim) the vectors of all items without their id parts."""
+    weight, bias = (part.detach().numpy() for part in (learner.table.weight, learner.table.bias))
+    bare: Floats = product(known.rows, weight.T) + bias
+    return bare
+
+
+def _ndcg(model: Sequence, queries: Queries, targets: Ints) -> float:
+    """NDCG@10 where each request has one right answer; 0 without requests."""
+    if not len(queries):
+        return 0.0
+    truth = Ragged(targets, np.arange(len(targets) + 1))
+    return float(NDCG(k=10).per_user(model.retrieve(queries, 10), truth).mean())
+
+
+def _name(config: SequenceTrainerConfig, data: Dataset, runtime: Runtime) -> str:
+    """The name of a run, another for each seed, options and data."""
+    what = f"{runtime.seed} {sorted(asdict(config).items())} {data.fingerprint()}"
+    return f"sequence-{hashlib.sha256(what.encode()).hexdigest()[:12]}"

@@ -1,0 +1,45 @@
+"""Item vectors as they are trained: an id part, which is dropped at random, and a linear map of what is known."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SMALL = 0.02  # deviation of untrained id parts
+
+
+class _LowProduct(torch.autograd.Function):
+    """rows @ weight.T in bfloat16, for rows that need no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return (rows @ weight.to(torch.bfloat16).T).float()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
+        (rows,) = ctx.saved_tensors
+        return None, (grads[0].to(torch.bfloat16).T @ rows).float()
+
+
+class ItemTable(nn.Module):
+    """content: (n_items, width) float32, held in bfloat16."""
+
+    content: Tensor
+
+    def __init__(self, content: Tensor, dim: int, id_dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("content", content.to(torch.bfloat16), persistent=False)
+        self.id_dropout = id_dropout
+        self.ids = nn.Parameter(torch.randn(len(content), dim) * SMALL)
+        reach = content.shape[1] ** -0.5 if content.shape[1] else 0.0
+        self.weight = nn.Parameter(torch.empty(dim, content.shape[1]).uniform_(-reach, reach))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, rows: Tensor | None = None) -> Tensor:
+        """(N, dim) the vectors of these items, or of all."""
+        ids, content = (self.ids, self.content) if rows is None else (self.ids[rows], self.content[rows])
+        if self.training and self.id_dropout:
+            ids = ids * (torch.rand(len(ids), 1) >= self.id_dropout)
+        told: Tensor = _LowProduct.apply(content, self.weight)  # type: ignore[no-untyped-call]
+        return ids + told + self.bias

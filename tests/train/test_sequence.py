@@ -1,0 +1,116 @@
+"""Fitting the sequence model on data whose next item is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from palate.errors import PalateWarning
+from palate.retrieve.fuse import Fused
+from palate.retrieve.popular import Popular
+from palate.runtime import Runtime
+from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig
+from retrieve.fakes import WordEncoder, asking, dataset
+
+SMALL = SequenceTrainerConfig(dim=16, layers=1, heads=1, length=8, epochs=8, batch=32, dropout=0.1, learning_rate=0.01)
+COLOURS = ("red", "green", "blue", "black")
+
+
+def circle(n_users=60, n_items=12):
+    """Everybody walks round the circle of items from somewhere, six steps long."""
+    return dataset([[(user + step) % n_items for step in range(6)] for user in range(n_users)], n_items)
+
+
+def fit(data, config=SMALL, **runtime):
+    return SequenceTrainer(config, encoder=WordEncoder()).fit(data, Runtime(**runtime))
+
+
+@pytest.mark.parametrize("backbone", ["sasrec", "gru"])
+@pytest.mark.parametrize("temperature", [0.0, 0.07])
+def test_the_next_item_on_the_circle_comes_first(backbone, temperature):
+    model = fit(circle(), replace(SMALL, backbone=backbone, temperature=temperature, epochs=16))
+    asked = asking(*([item, (item + 1) % 12] for item in range(12)))
+    assert model.retrieve(asked, 1).items.ravel().tolist() == [(item + 2) % 12 for item in range(12)]
+
+
+def test_a_sampled_softmax_learns_the_circle_too():
+    model = fit(circle(), replace(SMALL, sample_above=0, negatives=8))
+    assert model.retrieve(asking([3, 4], [10, 11]), 1).items.ravel().tolist() == [5, 0]
+
+
+@pytest.fixture(scope="module")
+def colours():
+    """Items 0-39 have one of four colours; people stay with theirs. Items 40-43 are new, one of each colour."""
+    rng = np.random.default_rng(0)
+    titles = tuple(f"{COLOURS[item % 4]} thing" for item in range(44))
+    rows = [[4 * int(step) + user % 4 for step in rng.permutation(10)[:6]] for user in range(240)]
+    return fit(dataset(rows, 44, titles=titles), replace(SMALL, epochs=6, id_dropout=0.3))
+
+
+def test_a_new_item_is_reached_by_its_text(colours):
+    scores = colours.scores(asking(*([colour, 4 + colour, 8 + colour] for colour in range(4))))
+    assert scores[:, 40:].argmax(axis=1).tolist() == [0, 1, 2, 3]
+
+
+def test_a_new_item_stands_among_those_of_its_kind_and_above_the_others(colours):
+    for colour in range(4):
+        scores = colours.scores(asking([colour, 4 + colour, 8 + colour]))[0, :44]
+        others = scores[[item for item in range(40) if item % 4 != colour]]
+        assert scores[40 + colour] > others.max()
+
+
+def test_a_wish_alone_finds_items_of_that_kind(colours):
+    slate = colours.retrieve(asking([], [], wishes=["red thing", "blue thing"]), 5)
+    assert (slate.items % 4 == [[0], [2]]).all()
+
+
+def test_only_items_without_events_are_cold(colours):
+    assert np.flatnonzero(colours.cold).tolist() == [40, 41, 42, 43]
+
+
+def test_another_seed_gives_another_model_and_the_same_seed_the_same():
+    one, again, other = (fit(circle(), replace(SMALL, epochs=2), seed=seed) for seed in (1, 1, 2))
+    assert (one.items == again.items).all()
+    assert not np.allclose(one.items, other.items)
+
+
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    whole = fit(circle())
+
+    class Killed(Exception):
+        pass
+
+    def killed(runtime, steps, label, total=None):
+        for place, step in enumerate(steps):
+            if place == 3:
+                raise Killed
+            yield step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runtime, "progress", killed)
+        with pytest.raises(Killed):
+            fit(circle(), work=tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+    resumed = fit(circle(), work=tmp_path)
+    assert (resumed.items == whole.items).all()
+    assert all((resumed.network[name] == value).all() for name, value in whole.network.items())
+
+
+def test_a_damaged_checkpoint_is_told_and_not_used(tmp_path, caplog):
+    fit(circle(), replace(SMALL, epochs=1), work=tmp_path)
+    (saved,) = tmp_path.glob("*.safetensors")
+    saved.write_bytes(saved.read_bytes()[:100])
+    again = fit(circle(), replace(SMALL, epochs=1), work=tmp_path)
+    assert "damaged checkpoint" in caplog.text
+    assert (again.items == fit(circle(), replace(SMALL, epochs=1)).items).all()
+
+
+def test_nothing_to_learn_from_is_said():
+    with pytest.warns(PalateWarning, match="nobody has two likes"):
+        model = fit(dataset([[0], [1]], 3))
+    assert np.isfinite(model.scores(asking([0], [2]))).all()
+
+
+def test_it_is_fused_like_any_other():
+    fused = Fused(members=(Popular(), SequenceTrainer(SMALL, encoder=WordEncoder()))).fit(circle(240), Runtime())
+    assert fused.retrieve(asking([3, 4]), 1).items.tolist() == [[5]]

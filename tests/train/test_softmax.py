@@ -1,0 +1,57 @@
+"""The losses agree with torch's own cross-entropy."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from palate.train import softmax
+from palate.train.softmax import full_softmax, sampled_softmax
+
+
+@pytest.fixture
+def problem():
+    """States, items and targets: 50 rows, 30 items, width 8."""
+    draw = torch.Generator().manual_seed(0)
+    states = torch.randn(50, 8, generator=draw).requires_grad_()
+    items = torch.randn(30, 8, generator=draw).requires_grad_()
+    return states, items, torch.randint(0, 30, (50,), generator=draw)
+
+
+def gradients(loss, *inputs):
+    return torch.autograd.grad(loss, inputs)
+
+
+@pytest.mark.parametrize("chunk", [7, 50, 256])
+def test_full_softmax_is_cross_entropy_in_low_precision(problem, chunk, monkeypatch):
+    monkeypatch.setattr(softmax, "CHUNK", chunk)
+    states, items, targets = problem
+    ours, theirs = full_softmax(states, items, targets), functional.cross_entropy(states @ items.T, targets)
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-2)
+    for mine, right in zip(gradients(ours, states, items), gradients(theirs, states, items), strict=True):
+        torch.testing.assert_close(mine, right, atol=2e-3, rtol=0)
+
+
+def test_the_gradient_of_a_multiple_is_the_multiple_of_the_gradient(problem):
+    states, items, targets = problem
+    once = gradients(full_softmax(states, items, targets), states)[0]
+    thrice = gradients(3 * full_softmax(states, items, targets), states)[0]
+    torch.testing.assert_close(thrice, 3 * once)
+
+
+def test_sampled_softmax_matches_hand_arithmetic():
+    # logits 2 (true), 1 and 0; of three draws each of the others is expected 3/4 times; drawing the target is void
+    states, items = torch.tensor([[1.0]]), torch.tensor([[2.0], [1.0], [0.0]])
+    log_chance = torch.tensor([0.5, 0.25, 0.25]).log()
+    loss = sampled_softmax(states, items, torch.tensor([0]), torch.tensor([1, 2, 0]), log_chance)
+    true, others = math.exp(2), (math.exp(1) + math.exp(0)) / 0.75
+    assert loss.item() == pytest.approx(-math.log(true / (true + others)), abs=1e-5)
+
+
+def test_a_large_sample_gives_the_loss_of_the_full_softmax(problem):
+    states, items, targets = problem
+    chance = torch.linspace(1, 3, 30) / torch.linspace(1, 3, 30).sum()
+    drawn = torch.multinomial(chance, 100_000, replacement=True, generator=torch.Generator().manual_seed(1))
+    full = functional.cross_entropy(states @ items.T, targets)
+    assert sampled_softmax(states, items, targets, drawn, chance.log()).item() == pytest.approx(full.item(), abs=0.02)
