@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from palate.train import softmax
 from palate.train.softmax import full_softmax, sampled_softmax
+from palate.train.table import unit_rows
 
 
 @pytest.fixture
@@ -55,3 +56,11 @@ def test_a_large_sample_gives_the_loss_of_the_full_softmax(problem):
     drawn = torch.multinomial(chance, 100_000, replacement=True, generator=torch.Generator().manual_seed(1))
     full = functional.cross_entropy(states @ items.T, targets)
     assert sampled_softmax(states, items, targets, drawn, chance.log()).item() == pytest.approx(full.item(), abs=0.02)
+
+
+def test_unit_rows_and_their_gradient_are_torchs_own():
+    rows = torch.randn(6, 4, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    weight = torch.arange(24.0).view(6, 4)
+    ours, theirs = unit_rows(rows), functional.normalize(rows)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(gradients((ours * weight).sum(), rows), gradients((theirs * weight).sum(), rows))

@@ -21,7 +21,7 @@ from palate.types import NO_ITEM, Bools, Floats, Longs, Queries, Slate
 @options
 class SequenceConfig:
     backbone: str = option("sasrec", "Network over the history: attention or recurrent.", choices=("sasrec", "gru"))
-    dim: int = option(64, "Width of item vectors and states.", low=2)
+    dim: int = option(128, "Width of item vectors and states.", low=2)
     layers: int = option(2, "Layers of the network.", low=1)
     heads: int = option(2, "Attention heads of a layer; must divide dim (sasrec).", low=1)
     length: int = option(50, "Events of a history that are read, the newest.", low=1)

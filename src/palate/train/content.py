@@ -29,10 +29,11 @@ class Content:
     axes: Floats
 
 
-def content(items: Catalogue, encoder: Encoder, *, whiten: float, scale: float) -> Content:
-    """What is known of every item besides behaviour. The encoder is fitted."""
+def content(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: float, scale: float) -> Content:
+    """What is known of every item besides behaviour, texts by `text_dim` principal axes. The encoder is fitted."""
     encoded = encoder.encode(item_texts(items), role="item")
     mean, axes = directions(encoded[encoded.any(axis=1)], centre=True, whiten=whiten)
+    axes = np.ascontiguousarray(axes[:, -text_dim:])
     texts = project(encoded, mean, axes)
     rows = np.hstack([texts, unit(multi_hot(items))]) * np.float32(scale)
     return Content(rows, texts.shape[1], scale, mean, axes)

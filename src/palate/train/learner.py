@@ -9,7 +9,7 @@ from palate.config import option, options
 from palate.retrieve.backbone import backbone
 from palate.retrieve.sequence import SequenceConfig
 from palate.train.softmax import full_softmax, sampled_softmax
-from palate.train.table import ItemTable
+from palate.train.table import ItemTable, unit_rows
 from palate.types import Floats, Ints, Longs
 
 
@@ -58,8 +58,9 @@ class Learner(nn.Module):
 
     def _states(self, vectors: Tensor, events: Tensor) -> Tensor:
         """(B, L, dim), unit rows divided by the temperature where there is one."""
-        states: Tensor = self.network(functional.embedding(events, vectors))
+        with torch.autocast("cpu", torch.bfloat16):
+            states: Tensor = self.network(functional.embedding(events, vectors)).float()
         return functional.normalize(states, dim=-1) / self.config.temperature if self.config.temperature else states
 
     def _directions(self, vectors: Tensor) -> Tensor:
-        return functional.normalize(vectors, dim=-1) if self.config.temperature else vectors
+        return unit_rows(vectors) if self.config.temperature else vectors

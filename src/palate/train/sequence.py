@@ -31,6 +31,7 @@ ENOUGH = 20  # held-out people needed to choose the epoch and to calibrate
 @options
 class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     batch: int = option(512, "Next items that are learned in a step.", low=1)
+    text_dim: int = option(192, "Principal axes of the text vectors that are used.", low=1)
     whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
     held_out: int = option(2000, "People, at most a tenth, whose last like chooses the epoch.", low=0)
@@ -66,7 +67,7 @@ class SequenceTrainer:
         if not len(pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
             warnings.warn(text, PalateWarning, stacklevel=2)
-        known = content(data.items, encoder, whiten=config.whiten, scale=config.content_scale)
+        known = content(data.items, encoder, text_dim=config.text_dim, whiten=config.whiten, scale=config.content_scale)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(runtime.rng("sequence.start").integers(2**62)))
             learner = Learner(config, known.rows[warm], np.bincount(pieces.values, minlength=len(warm)))

@@ -22,6 +22,29 @@ class _LowProduct(torch.autograd.Function):
         return None, (grads[0].to(torch.bfloat16).T @ rows).float()
 
 
+class _Unit(torch.autograd.Function):
+    """Rows divided by their length; torch's own way back goes through memory three times as often."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=1e-12)
+        unit = rows / length
+        ctx.save_for_backward(unit, length)
+        return unit
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        unit, length = ctx.saved_tensors
+        along = torch.linalg.vecdot(grads[0], unit)[:, None]
+        across: Tensor = torch.addcmul(grads[0], unit, along, value=-1)
+        return across.div_(length)
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """(N, dim) each row divided by its length."""
+    return _Unit.apply(rows)  # type: ignore[no-any-return, no-untyped-call]
+
+
 class ItemTable(nn.Module):
     """content: (n_items, width) float32, held in bfloat16."""
 
