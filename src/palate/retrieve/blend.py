@@ -1,6 +1,7 @@
 """Weights for several retrievers, learned from likes that were held out: a conditional logit."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from palate.data.dataset import Dataset
 from palate.metrics.accuracy import NDCG
 from palate.retrieve.scale import standardised, weighted_sum
 from palate.retrieve.top import BLOCK, best, retrieve_in_blocks
-from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Ragged, Slate
+from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Ragged, Slate
 
 LEAST_LIKES = 3  # of a person whose last like is held out
 PER_MEMBER = 50  # candidates that each retriever brings
@@ -43,35 +44,42 @@ def hold_out(data: Dataset, n_people: int, rng: np.random.Generator) -> tuple[Da
 def learned_weights(
     members: Sequence[Retriever], queries: Queries, targets: Ints, n_items: int
 ) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """(M,) weights learned from one half of the requests and checked on the other, and the numbers of the check.
+    """(M,) weights learned from all requests, and the numbers of their check.
 
-    Where the blend's NDCG@10 is below that of the best member, that member's weight is 1.
+    The check is crossed: weights learned from one half are asked for the other half, and the other way round. Where
+    the blend's NDCG@10 over both is below that of the best member, that member's weight is 1.
     """
-    half = len(queries) // 2
-    taught, checked = queries.take(slice(half)), queries.take(slice(half, None))
-    weights = conditional_logit(*_examples(members, taught, targets[:half]))
-    truth = Ragged(targets[half:], np.arange(len(checked) + 1))
-
-    def quality(slate: Slate) -> float:
-        return float(NDCG(k=10).per_user(slate, truth).mean())
-
-    def blended(block: Queries) -> Floats:
-        return weighted_sum(members, np.tile(weights, (len(block), 1)), block, n_items, standardised)
-
-    blend = quality(retrieve_in_blocks(blended, checked, 10))
-    alone = tuple(quality(member.retrieve(checked, 10)) for member in members)
-    passed = blend >= max(alone)
-    if not passed:
-        weights = np.eye(len(members))[int(np.argmax(alone))]
-    return weights, {"ndcg@10 blend": blend, "ndcg@10 alone": alone, "passed": passed}
+    features, real, rows = _examples(members, queries, targets)
+    even = np.arange(len(queries)) % 2 == 0
+    blend = np.zeros(len(queries), np.float32)
+    for half in (even, ~even):
+        weights = conditional_logit(features[~half[rows]], real[~half[rows]])
+        slate = retrieve_in_blocks(partial(_blended, members, weights, n_items), queries.take(np.flatnonzero(half)), 10)
+        blend[half] = _quality(slate, targets[half])
+    blended = float(blend.mean())
+    alone = tuple(float(_quality(member.retrieve(queries, 10), targets).mean()) for member in members)
+    passed = blended >= max(alone)
+    weights = conditional_logit(features, real) if passed else np.eye(len(members))[int(np.argmax(alone))]
+    return weights, {"ndcg@10 blend": blended, "ndcg@10 alone": alone, "passed": passed}
 
 
-def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[Floats, Bools]:
-    """(N, C, M) the z-scores of each request's candidates, the target first, and (N, C) which of them are real.
+def _blended(members: Sequence[Retriever], weights: NDArray[np.float64], n_items: int, queries: Queries) -> Floats:
+    """(B, n_items) the weighted sum with the same weights for every request."""
+    return weighted_sum(members, np.tile(weights, (len(queries), 1)), queries, n_items, standardised)
+
+
+def _quality(slate: Slate, targets: Ints) -> Floats:
+    """(B,) NDCG@10 where each request has one right answer."""
+    return NDCG(k=10).per_user(slate, Ragged(targets, np.arange(len(targets) + 1)))
+
+
+def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[Floats, Bools, Longs]:
+    """(N, C, M) the z-scores of each request's candidates, the target first, (N, C) which of them are real, and (N,)
+    which request each is.
 
     Candidates are the best unseen items of each member; a request whose target is not among them teaches nothing.
     """
-    features, real = [], []
+    features, real, taught = [], [], []
     for rows in np.split(np.arange(len(queries)), range(BLOCK, len(queries), BLOCK)):
         block, target = queries.take(rows), targets[rows, None]
         said = [standardised(member.scores(block)) for member in members]
@@ -82,7 +90,8 @@ def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> 
         items = np.hstack([target, found])[reached]
         features.append(np.stack([np.take_along_axis(scores[reached], items, axis=1) for scores in said], axis=2))
         real.append(items != NO_ITEM)
-    return np.concatenate(features), np.concatenate(real)
+        taught.append(rows[reached])
+    return np.concatenate(features), np.concatenate(real), np.concatenate(taught)
 
 
 def conditional_logit(features: Floats, real: Bools) -> NDArray[np.float64]:

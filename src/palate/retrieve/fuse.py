@@ -40,10 +40,10 @@ class Fused:
     `wish_weights`; where these have nothing to say, those that read popularity. A member that gives everything
     the same score has nothing to say.
 
-    "fitted" holds out the last like of some people and fits the members on the rest: one half of the people teaches
-    the weights (conditional logit), the other half checks them. Where the blend's NDCG@10 is below that of the best
-    member, that member alone is used. With fewer than 20 such people the weights are equal. `record_` tells which,
-    with the numbers. Last, the members are fitted on everything.
+    "fitted" holds out the last like of some people and fits the members on the rest: these likes teach the weights
+    (conditional logit). Each half is checked with weights learned from the other; where the blend's NDCG@10 is below
+    that of the best member, that member alone is used. With fewer than 20 such people the weights are equal.
+    `record_` tells which, with the numbers. Last, the members are fitted on everything.
 
     Reference: Cormack, Clarke and Büttcher (2009), Reciprocal rank fusion, SIGIR, section 2.
 
