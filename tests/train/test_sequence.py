@@ -34,7 +34,7 @@ def test_the_next_item_on_the_circle_comes_first(backbone, temperature):
 
 
 def test_a_sampled_softmax_learns_the_circle_too():
-    model = fit(circle(), replace(SMALL, sample_above=0, negatives=8, epochs=16))
+    model = fit(circle(), replace(SMALL, sample_above=0, negatives=64, epochs=16))
     assert model.retrieve(asking([3, 4], [10, 11]), 1).items.ravel().tolist() == [5, 0]
 
 

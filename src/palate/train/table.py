@@ -28,7 +28,7 @@ class _Unit(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=1e-12)
-        unit = rows / length
+        unit: Tensor = rows / length
         ctx.save_for_backward(unit, length)
         return unit
 
