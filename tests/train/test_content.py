@@ -3,7 +3,7 @@
 import numpy as np
 
 from palate.data.dataset import Catalogue, IdMap
-from palate.train.content import content, multi_hot
+from palate.train.content import content_of, multi_hot
 from retrieve.fakes import WordEncoder
 
 
@@ -26,7 +26,7 @@ def test_the_same_word_in_two_columns_is_two_values():
 
 def test_text_and_attributes_stand_side_by_side_at_the_given_length():
     title = (*(f"word{item} other{item % 3}" for item in range(9)), "")
-    known = content(
+    known = content_of(
         catalogue(10, title=title, tags=("x",) * 5 + ("",) * 5), WordEncoder(), text_dim=192, whiten=1.0, scale=5.0
     )
     lengths = np.linalg.norm(known.rows[:, : known.n_text], axis=1)
@@ -35,5 +35,5 @@ def test_text_and_attributes_stand_side_by_side_at_the_given_length():
 
 
 def test_a_catalogue_without_words_has_rows_of_zero():
-    known = content(catalogue(3), WordEncoder(), text_dim=192, whiten=1.0, scale=5.0)
+    known = content_of(catalogue(3), WordEncoder(), text_dim=192, whiten=1.0, scale=5.0)
     assert not known.rows.any()

@@ -29,7 +29,7 @@ class Content:
     axes: Floats
 
 
-def content(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: float, scale: float) -> Content:
+def content_of(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: float, scale: float) -> Content:
     """What is known of every item besides behaviour, texts by `text_dim` principal axes. The encoder is fitted."""
     encoded = encoder.encode(item_texts(items), role="item")
     mean, axes = directions(encoded[encoded.any(axis=1)], centre=True, whiten=whiten)

@@ -19,13 +19,14 @@ from palate.retrieve.top import product
 from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.train.cold import calibrated
-from palate.train.content import Content, content
+from palate.train.content import Content, content_of
 from palate.train.learner import Learner, LearnerConfig
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.windows import batches, n_batches, windows
 from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 ENOUGH = 20  # held-out people needed to choose the epoch and to calibrate
+CALIBRATING = 500  # held-out people that calibrate, at most
 
 
 @options
@@ -67,7 +68,9 @@ class SequenceTrainer:
         if not len(pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
             warnings.warn(text, PalateWarning, stacklevel=2)
-        known = content(data.items, encoder, text_dim=config.text_dim, whiten=config.whiten, scale=config.content_scale)
+        known = content_of(
+            data.items, encoder, text_dim=config.text_dim, whiten=config.whiten, scale=config.content_scale
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(runtime.rng("sequence.start").integers(2**62)))
             learner = Learner(config, known.rows[warm], np.bincount(pieces.values, minlength=len(warm)))
@@ -78,14 +81,8 @@ class SequenceTrainer:
             epochs = Epochs(lambda rng: batches(pieces, config.batch, rng), n_batches(pieces, config.batch))
             train(learner, learner.loss, epochs, quality, config, runtime, _name(config, data, runtime))
         model = _snapshot(learner, encoder, known, warm)
-        asked = np.flatnonzero(np.isin(targets, warm))
-        if len(asked) < ENOUGH:
-            return model
-        bare = replace(model, items=_bare(learner, known)).directions[warm]
-        states = model.states(queries.take(asked))
-        scores = product(states, model.directions[warm].T), product(states, bare.T)
-        stretch, shift = calibrated(*scores, np.searchsorted(warm, targets[asked]), runtime.rng("sequence.cold"))
-        return replace(model, stretch=stretch, shift=shift)
+        bare = replace(model, items=_bare(learner, known))
+        return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
 
     def scores(self, queries: Queries) -> Floats:
         raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
@@ -121,6 +118,18 @@ def _bare(learner: Learner, known: Content) -> Floats:
     weight, bias = (part.detach().numpy() for part in (learner.table.weight, learner.table.bias))
     bare: Floats = product(known.rows, weight.T) + bias
     return bare
+
+
+def _fair(model: Sequence, bare: Sequence, queries: Queries, targets: Ints, rng: np.random.Generator) -> Sequence:
+    """The model with calibrated scores of cold items; `bare` is the same without any id parts."""
+    warm = np.flatnonzero(~model.cold)
+    asked = np.flatnonzero(np.isin(targets, warm))[:CALIBRATING]
+    if len(asked) < ENOUGH:
+        return model
+    states = model.states(queries.take(asked))
+    known, content = (product(states, one.directions[warm].T) for one in (model, bare))
+    stretch, shift = calibrated(known, content, np.searchsorted(warm, targets[asked]), rng)
+    return replace(model, stretch=stretch, shift=shift)
 
 
 def _ndcg(model: Sequence, queries: Queries, targets: Ints) -> float:
