@@ -56,13 +56,6 @@ def beauty(folder: Path, runtime: Runtime) -> Split:
     return split(_shop(folder / "amazon-beauty", "text"), "leave-last-out", runtime)
 
 
-def industrial(folder: Path, runtime: Runtime) -> Split:
-    """Leave-last-out by position on a sparse shop with descriptions and brands."""
-    place = folder / "amazon-industrial"
-    data = palate.read(events=place / "events.tsv", items=place / "items.jsonl", bad_rows="quarantine", quarantine=None)
-    return split(data, "leave-last-out", runtime)
-
-
 def games(folder: Path, runtime: Runtime) -> Split:
     """Target + 19 given candidates for 6,000 people; the last event of a history validates (protocol A)."""
     place = folder / "llmrank-games"
@@ -108,3 +101,48 @@ def _movielens_with_texts(folder: Path) -> Dataset:
     )
     items = films.select(pl.col("movieId").alias("item_id"), "title", pl.col("description").fill_null(""), "tags")
     return palate.read(events=place / "ratings.csv", items=items)
+
+
+SETS = {
+    "movielens-100k": Benchmark(
+        "MovieLens-100K",
+        "Random 80/10/10 per user, every rating an interaction, full ranking. Histories hold train and validation.",
+        movielens_100k,
+        {
+            "EASE (RecBole, course report)": ({"ndcg@10": 0.330, "recall@10": 0.281}, "second hand"),
+            "item-kNN (RecBole, course report)": ({"ndcg@10": 0.283, "recall@10": 0.247}, "second hand"),
+            "Pop (RecBole, course report)": ({"ndcg@10": 0.103, "recall@10": 0.088}, "second hand"),
+        },
+    ),
+    "movielens-small": Benchmark(
+        "MovieLens small with texts", "Global time split, liked is 4 stars or more, full ranking.", movielens_small
+    ),
+    "movielens-cold": Benchmark(
+        "MovieLens small, cold films", "The same cut; only films that nobody had rated before it.", movielens_cold
+    ),
+    "beauty": Benchmark(
+        "Amazon Beauty",
+        "Leave-last-out, full ranking, protocol A: trained on train, the validation item enters as history only.",
+        beauty,
+        {
+            "SASRec, BCE": ({"ndcg@10": 0.0318, "hit_rate@10": 0.0605}, "S3-Rec repository"),
+            "TIGER": ({"ndcg@10": 0.0384, "hit_rate@10": 0.0648}, "second hand"),
+            "SASRec, cross-entropy": ({"ndcg@10": 0.0405, "hit_rate@10": 0.0821}, "LETTER issue 20"),
+            "LlamaRec, 7B": ({"ndcg@10": 0.0554, "hit_rate@10": 0.0971}, "its Table 1"),
+        },
+    ),
+    "games": Benchmark(
+        "LLMRank Games",
+        "6,000 users, the answer among 19 given candidates, protocol A.",
+        games,
+        {
+            "BM25, zero-shot": ({"ndcg@10": 0.3461}, "LLMRank"),
+            "UniSRec, zero-shot": ({"ndcg@10": 0.4071}, "LLMRank"),
+            "popularity": ({"ndcg@10": 0.5296}, "LLMRank"),
+            "ChatGPT, recency prompt": ({"ndcg@10": 0.5350}, "LLMRank"),
+            "item-kNN cosine": ({"ndcg@10": 0.6458}, "sanity figure"),
+            "BPRMF": ({"ndcg@10": 0.6627}, "LLMRank"),
+            "SASRec": ({"ndcg@10": 0.7592}, "LLMRank"),
+        },
+    ),
+}

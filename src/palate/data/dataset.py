@@ -151,12 +151,12 @@ class Dataset:
         return rows.where(self.events.liked) if liked_only else rows
 
     def queries(self, users: Ints | Longs) -> Queries:
-        """Requests of known users: what they liked as history, all they had as seen, no wish."""
+        """Requests of users: what they liked as history, all they had as seen, no wish; a STRANGER has neither."""
         wanted = np.asarray(users, np.int32)
         return Queries(
             wanted,
-            self.histories().take(wanted),
-            self.histories(liked_only=False).take(wanted),
+            _rows_of(self.histories(), wanted),
+            _rows_of(self.histories(liked_only=False), wanted),
             ("",) * len(wanted),
         )
 
@@ -180,3 +180,9 @@ class Dataset:
         for column in columns:
             digest.update(b"\x1e" + "\x1f".join(column).encode())
         return digest.hexdigest()
+
+
+def _rows_of(histories: Ragged, users: Ints) -> Ragged:
+    """(B) the rows of the given users; a STRANGER's is empty, whatever stands last in `histories`."""
+    rows = histories.take(np.maximum(users, 0)) if len(histories) else Ragged.empty(len(users))
+    return rows.where((users != STRANGER)[rows.row_of])
