@@ -1,0 +1,134 @@
+"""Commands as a user types them: what they print, and how they end."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from palate.cli.main import COMMANDS, main
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder of twelve people with two tastes, as a small team would have it."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    titles = ["Space ships", "Wedding cakes", "Distant planets", "True love", "Rockets", "Roses"]
+    items = "\n".join(f"{n},{title}" for n, title in enumerate(titles))
+    (folder / "items.csv").write_text(f"item_id,title\n{items}\n")
+    rows = [f"u{user},{item},{1_600_000_000 + 60 * (user + 20 * item)}" for user in range(12) for item in _liked(user)]
+    (folder / "events.csv").write_text("user_id,item_id,time\n" + "\n".join(rows) + "\n")
+    return folder
+
+
+def _liked(user):
+    own = list(range(user % 2, 6, 2))
+    return own[: 2 + (user // 2) % 2]
+
+
+def run(monkeypatch, capsys, *words):
+    """(exit code, stdout, stderr) of one command."""
+    monkeypatch.setattr(sys, "argv", ["palate", *map(str, words)])
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_train_then_recommend_are_two_commands(shop, tmp_path, monkeypatch, capsys):
+    model = tmp_path / "model"
+    code, said, _ = run(monkeypatch, capsys, "train", shop, "--out", model, "--encoder", "hashing")
+    assert code == 0
+    assert "Trained balanced on 30 events of 12 users and 6 items" in said
+    code, said, _ = run(monkeypatch, capsys, "recommend", "--model", model, "--user", "u0", "-k", 2, "--explain")
+    assert code == 0
+    assert said.startswith("u0:\n   1  Rockets  [4]")
+    assert "Because you liked" in said
+
+
+def test_json_is_for_machines(shop, tmp_path, monkeypatch, capsys):
+    model = tmp_path / "model"
+    _, said, _ = run(monkeypatch, capsys, "train", shop, "--out", model, "--recipe", "classic", "--json")
+    assert json.loads(said)["recipe"] == "classic"
+    _, said, _ = run(monkeypatch, capsys, "recommend", "--model", model, "--history", "0,2", "-k", 1, "--json")
+    assert [row["item_id"] for row in json.loads(said)] == ["4"]
+    _, said, _ = run(monkeypatch, capsys, "check", shop, "--json")
+    assert json.loads(said)["n_events"] == 30
+
+
+def test_compare_writes_the_report_that_a_file_describes(shop, tmp_path, monkeypatch, capsys):
+    config = tmp_path / "compare.toml"
+    config.write_text(
+        'data = "shop"\nrecipes = ["classic", "mine"]\nsplit = "leave-last-out"\nencoder = "hashing"\n'
+        '[recipe.mine]\nparts = ["ease"]\n[recipe.mine.ease]\nregularisation = 10.0\n'
+    )
+    code, said, _ = run(monkeypatch, capsys, "compare", config, "--out", tmp_path / "report.html")
+    assert code == 0
+    assert "mine" in said
+    assert "mine" in (tmp_path / "report.html").read_text()
+    assert json.loads((tmp_path / "report.json").read_text())["split"] == "leave-last-out"
+
+
+def test_a_saved_model_is_judged_by_its_own_recipe(shop, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, capsys, "train", shop, "--out", tmp_path / "model", "--recipe", "item-knn")
+    code, said, _ = run(monkeypatch, capsys, "evaluate", tmp_path / "model", "--split", "leave-last-out", "--json")
+    assert code == 0
+    assert {one["recipe"] for one in json.loads(said)["recipes"]} == {"popular", "item-knn"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        pytest.param(["check", "nowhere"], 2, "nowhere", id="no-folder"),
+        pytest.param(["recommend", "--model", "nowhere", "--user", "u"], 1, "palate train", id="no-model"),
+        pytest.param(["train", "{shop}", "--out", "m", "--recipe", "best"], 2, 'recipe "best"', id="recipe"),
+        pytest.param(["evaluate", "{shop}", "--split", "fair"], 2, 'split: "fair"', id="split"),
+        pytest.param(["compare", "no.toml", "--out", "r"], 2, "no.toml", id="no-config"),
+        pytest.param(["models", "fetch", "gpt-9"], 1, "gpt-9", id="no-asset"),
+        pytest.param(["train"], 2, "Missing argument", id="usage"),
+        pytest.param(["fly"], 2, "fly", id="no-command"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(shop, tmp_path, monkeypatch, capsys, words, code, complaint):
+    monkeypatch.chdir(tmp_path)
+    ended, said, complained = run(monkeypatch, capsys, *(word.format(shop=shop) for word in words))
+    assert ended == code
+    assert complaint in complained
+    assert "Traceback" not in said + complained
+
+
+def test_bad_rows_stop_the_work_or_go_to_quarantine(shop, tmp_path, monkeypatch, capsys):
+    with (shop / "events.csv").open("a") as file:
+        file.write("u0,0,yesterday\n")
+    words = ["train", shop, "--out", tmp_path / "model", "--recipe", "popular"]
+    code, _, complained = run(monkeypatch, capsys, *words)
+    assert code == 2
+    assert "events.csv:32" in complained
+    code, _, _ = run(monkeypatch, capsys, *words, "--quarantine", tmp_path / "bad.jsonl")
+    assert code == 0
+    assert "yesterday" in (tmp_path / "bad.jsonl").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name, monkeypatch, capsys):
+    code, said, _ = run(monkeypatch, capsys, name, "--help")
+    assert code == 0
+    assert "Usage: palate" in said
+
+
+def test_the_help_of_the_whole_command_is_quick():
+    """Processor seconds, which do not depend on what else the machine is doing."""
+    command = [sys.executable, "-m", "palate", "--help"]
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert all(name in said for name in COMMANDS)
+    assert min(seconds) < 0.3
