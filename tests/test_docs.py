@@ -1,0 +1,54 @@
+"""What the README prints is what runs."""
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palate.cli.main import COMMANDS
+
+HOME = Path(__file__).parent.parent
+README = (HOME / "README.md").read_text(encoding="utf8")
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder `shop` with a user u42 and a month of events."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    items = [f"i{n},{('space ships', 'wedding cakes')[n % 2]} number {n}" for n in range(20)]
+    (folder / "items.csv").write_text("item_id,title\n" + "\n".join(items) + "\n")
+    events = [
+        f"u{user},i{item},{1_700_000_000 + 3600 * int(rng.integers(720))}"
+        for user in range(60)
+        for item in rng.permutation(np.arange(user % 2, 20, 2))[:6]
+    ]
+    (folder / "events.csv").write_text("user_id,item_id,time\n" + "\n".join(events) + "\n")
+    return folder
+
+
+def test_the_python_of_the_readme_runs(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.parent)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
+    (shop.parent / "readme.py").write_text(code)
+    runpy.run_path("readme.py")
+    shown = capsys.readouterr().out
+    assert "u42" in shown
+    assert "balanced" in shown
+    assert (shop.parent / "model" / "manifest.json").is_file()
+
+
+def test_every_command_in_the_readme_exists():
+    named = set(re.findall(r"palate ([a-z]+)[ `]", README))
+    assert named <= set(COMMANDS)
+    assert {"train", "recommend", "check"} <= named
+
+
+def test_links_in_the_docs_lead_somewhere():
+    for page in (HOME / "README.md", *(HOME / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf8")):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
