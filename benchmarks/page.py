@@ -43,7 +43,7 @@ def section(benchmark: Benchmark, found: Experiment) -> str:
     ahead = [name for name, (row, _) in benchmark.anchors.items() if row["ndcg@10"] > best]
     if ahead:
         lines += ["", f"Ahead of our best row, {best_name}: {', '.join(ahead)}."]
-    lines += ["", *(f"* {sentence}" for sentence in found.conclusions), ""]
+    lines += ["", *(f"* {sentence}" for sentence in found.conclusions if best_name in sentence), ""]
     return "\n".join(lines)
 
 
