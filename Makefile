@@ -14,8 +14,9 @@ install: .venv/.installed
 demo: install
 	$(BIN)/palate demo
 
+# One thread: the products in tests are so small that threads only wait for each other.
 test: install
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest
 
 lint: install
 	$(BIN)/ruff format --check .
