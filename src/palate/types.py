@@ -216,7 +216,7 @@ class Reason:
     """One reason why an item is shown.
 
     kind: "history" (the user's own events), "text" (the wish) or "popularity".
-    items: the history items cited, as row numbers, the most important first.
+    items: the history items cited, as row numbers, the most important first; none where only the whole counts.
     weight: their share of everything that supports the item, 1 is all of it.
     decisive: without the first of them the item would not be on the list.
     """

@@ -59,3 +59,23 @@ def test_a_wish_is_a_reason():
 
 def test_padding_has_no_reasons():
     assert explain([0], [3, NO_ITEM])[1] == ()
+
+
+@dataclass(frozen=True)
+class Either:
+    """Item 2 is raised by item 0 or item 1, whichever is there; item 3 is popular."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"history", "popularity"})
+
+    def scores(self, queries):
+        rows = np.tile(np.array([0, 0, 0, 1], np.float32), (len(queries), 1))
+        rows[queries.has_history, 2] = 2
+        return rows
+
+
+def test_what_only_the_whole_history_supports_is_said_so_and_not_called_popular():
+    queries = Queries(np.array([STRANGER], np.int32), Ragged.of([[0, 1]]), Ragged.of([[0, 1]]), ("",))
+    slate = Slate(np.array([[2, 3]], np.int32), np.array([[2, 1]], np.float32))
+    ((first,), (second,)) = Evidence().explain(Either(), queries, slate)[0]
+    assert (first.kind, first.items) == ("history", ())
+    assert second.kind == "popularity"

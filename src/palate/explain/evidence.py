@@ -9,7 +9,7 @@ import numpy as np
 
 from palate.config import option, options
 from palate.contracts import Reasons, Retriever
-from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Ragged, Reason, Slate
+from palate.types import NO_ITEM, STRANGER, Bools, Floats, Ints, Queries, Ragged, Reason, Slate
 
 
 @options
@@ -24,7 +24,8 @@ class Evidence:
     """Reasons from the request's own history and wish, by leaving each out in turn.
 
     An item's support is the sum of what its score loses without each piece of evidence, counting losses only.
-    The pieces with the largest share are cited; an item that nothing supports is shown for its popularity.
+    The pieces with the largest share are cited. An item that no single piece supports is shown for the history as a
+    whole where it stands higher than it would for someone of whom nothing is known, else for its popularity.
     """
 
     config: EvidenceConfig = EvidenceConfig()
@@ -38,21 +39,24 @@ class Evidence:
         """Reasons for one request, one tuple per place."""
         pieces = np.unique(query.histories.last(self.config.history)[0])
         without = _without(query, pieces, wish="text" in retriever.reads and bool(query.has_wish[0]))
-        scores = np.concatenate(
-            [retriever.scores(block) for block in without.blocks(64)]
-        )  # (1 + pieces + wish, n_items)
-        gone = _gone(scores, query, shown)
-        loss = np.maximum(scores[0] - scores[1:], 0.0)  # (pieces + wish, n_items)
-        return tuple(
-            self._reason(pieces, loss[:, item], gone[:, place]) if item != NO_ITEM else ()
-            for place, item in enumerate(shown)
-        )
+        blocks = [retriever.scores(block) for block in without.blocks(64)]
+        scores = np.concatenate(blocks)  # (1 + pieces + wish + 1, n_items)
+        gone = _gone(scores[:-1], query, shown)
+        loss = np.maximum(scores[0] - scores[1:-1], 0.0)  # (pieces + wish, n_items)
+        reasons = []
+        for place, item in enumerate(shown):
+            raised = len(pieces) > 0 and _rank(scores[0], item) < _rank(scores[-1], item)
+            otherwise = Reason("history" if raised else "popularity")
+            found = self._reason(pieces, loss[:, item], gone[:, place]) or (otherwise,)
+            reasons.append(found if item != NO_ITEM else ())
+        return tuple(reasons)
 
     def _reason(self, pieces: Ints, loss: Floats, gone: Bools) -> tuple[Reason, ...]:
-        """The reasons for one shown item; `loss` and `gone` have a row per piece, then one for the wish if any."""
+        """The reasons for one shown item, none where nothing supports it; `loss` and `gone` have a row per piece, then
+        one for the wish if any."""
         support = float(loss.sum())
         if support <= 0.0:
-            return (Reason("popularity"),)
+            return ()
         share = loss / support
         best = [row for row in np.argsort(-share, kind="stable") if share[row] >= self.config.share]
         cited = [row for row in best if row < len(pieces)][: self.config.cited]
@@ -62,17 +66,26 @@ class Evidence:
             reasons.append(Reason("history", items, float(share[cited].sum()), bool(gone[cited[0]])))
         if len(loss) > len(pieces) and len(pieces) in best:
             reasons.append(Reason("text", (), float(share[-1]), bool(gone[-1])))
-        return tuple(sorted(reasons, key=lambda reason: -reason.weight)) or (Reason("popularity"),)
+        return tuple(sorted(reasons, key=lambda reason: -reason.weight))
 
 
 def _without(query: Queries, pieces: Ints, *, wish: bool) -> Queries:
-    """The request as it is, then without each history item in turn, then, if asked, without its wish."""
+    """The request as it is, then without each history item in turn, then, if asked, without its wish, then of a
+    stranger without either."""
     history = query.histories[0]
-    variants = [history, *(history[history != piece] for piece in pieces), *([history] if wish else [])]
-    n = len(variants)
-    wishes = query.wishes * (n - 1) + ("" if wish else query.wishes[0],)
-    rows = np.zeros(n, np.int64)
-    return replace(query.take(rows), histories=Ragged.of(variants), wishes=wishes)
+    variants = [history, *(history[history != piece] for piece in pieces)]
+    wishes = [query.wishes[0]] * len(variants)
+    if wish:
+        variants, wishes = [*variants, history], [*wishes, ""]
+    variants, wishes = [*variants, history[:0]], [*wishes, ""]
+    users = np.append(np.full(len(variants) - 1, query.users[0]), STRANGER).astype(np.int32)
+    asked = query.take(np.zeros(len(variants), np.int64))
+    return replace(asked, users=users, histories=Ragged.of(variants), wishes=tuple(wishes))
+
+
+def _rank(scores: Floats, item: int) -> int:
+    """How many items of a row of scores stand before this one."""
+    return int((scores > scores[item]).sum())
 
 
 def _gone(scores: Floats, query: Queries, shown: Ints) -> Bools:

@@ -12,12 +12,16 @@ def sentence(reason: Reason, titles: Sequence[str], wish: str = "") -> str:
     'Because you liked “Alien” and “Solaris”; without “Alien” it would not be on this list.'
     >>> sentence(Reason("popularity"), [])
     'Popular with others.'
+    >>> sentence(Reason("history"), [])
+    'Because of what you liked, taken together.'
     """
     if reason.kind == "popularity":
         return "Popular with others."
     if reason.kind == "text":
         tail = "; without it this would not be on the list" if reason.decisive else ""
         return f"Its text is close to “{wish}”{tail}."
+    if not reason.items:
+        return "Because of what you liked, taken together."
     named = [f"“{titles[item]}”" for item in reason.items]
     tail = f"; without {named[0]} it would not be on this list" if reason.decisive else ""
     return f"Because you liked {' and '.join(named)}{tail}."
