@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "palate"
 LINES = (
     {"errors"},
     {"types"},
-    {"config", "runtime", "store"},
+    {"config", "runtime", "store", "vectors"},
     {"data", "assets"},
     {"contracts"},
     {"text", "metrics"},

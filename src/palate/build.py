@@ -117,6 +117,21 @@ def decisions(recommender: Recommender) -> list[dict[str, Any]]:
     return [dict(fused.record_) for fused in _fused(recommender.retriever) if fused.record_]
 
 
+def told(decision: Mapping[str, Any]) -> str:
+    """One of the `decisions` as a sentence."""
+    members = ", ".join(decision["members"])
+    if "ndcg@10 blend" not in decision:
+        return (
+            f"Blend of {members} with equal weights: {decision['held_out']} held-out likes are too few to learn from."
+        )
+    blend, alone = decision["ndcg@10 blend"], max(decision["ndcg@10 alone"])
+    verdict = "used" if decision["passed"] else "not used, the best part alone is"
+    held_out = decision["held_out"]
+    return (
+        f"Blend of {members}: NDCG@10 {blend:.4f} on {held_out} held-out likes, best part alone {alone:.4f}; {verdict}."
+    )
+
+
 def _part(name: str, values: Mapping[str, Any], encoder: str) -> Retriever:
     kind, options = PARTS[name]
     config: Any = configured(options, values, name)

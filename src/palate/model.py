@@ -131,7 +131,8 @@ class Model:
     def _ranked(self, candidates: Any, k: int) -> Any:
         named, kind = texts_of(candidates, ("user_id", "item_id"), "candidates")
         users, rows, items = self._pairs(named)
-        lists = [list(dict.fromkeys(items[rows == row])) for row in range(len(users))]
+        ends = np.cumsum(np.bincount(rows, minlength=len(users)))[:-1]
+        lists = [list(dict.fromkeys(part)) for part in np.split(items[np.argsort(rows, kind="stable")], ends)]
         grid = np.full((len(lists), max(map(len, lists), default=0)), NO_ITEM, np.int32)
         for row, one in enumerate(lists):
             grid[row, : len(one)] = one

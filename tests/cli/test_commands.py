@@ -45,6 +45,7 @@ def test_train_then_recommend_are_two_commands(shop, tmp_path, monkeypatch, caps
     code, said, _ = run(monkeypatch, capsys, "train", shop, "--out", model, "--encoder", "hashing")
     assert code == 0
     assert "Trained balanced on 30 events of 12 users and 6 items" in said
+    assert "with equal weights: 6 held-out likes are too few to learn from" in said
     code, said, _ = run(monkeypatch, capsys, "recommend", "--model", model, "--user", "u0", "-k", 2, "--explain")
     assert code == 0
     assert said.startswith("u0:\n   1  Rockets  [4]")

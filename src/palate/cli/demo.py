@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -67,9 +67,9 @@ def _liked(data: Dataset, name: str) -> str:
     return ", ".join(f"“{data.items.title[item]}”" for item in history)
 
 
-def _print(model: Model, answer: list[dict[str, object]]) -> None:
+def _print(model: Model, answer: list[dict[str, Any]]) -> None:
     titles = dict(zip(model.data.items.ids.ids, model.data.items.title, strict=True))
     for row in answer:
-        typer.echo(f"{row['rank']:>3}  {titles[str(row['item_id'])]}")
-        for reason in row["reasons"]:  # type: ignore[attr-defined]
+        typer.echo(f"{row['rank']:>3}  {titles[row['item_id']]}")
+        for reason in row["reasons"]:
             typer.echo(f"       {reason}")

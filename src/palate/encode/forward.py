@@ -9,9 +9,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging
 
-from palate.encode.unit import unit_rows
 from palate.errors import AssetError
 from palate.types import Floats
+from palate.vectors import unit_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from palate.config import option, options
-from palate.encode.unit import unit_rows
 from palate.errors import NotFittedError
 from palate.runtime import Runtime
 from palate.types import Floats, Ints
+from palate.vectors import unit_rows
 
 _BLOCK = 1024  # texts hashed at once
 _BITS = 18  # n-grams share 2 ** 18 buckets

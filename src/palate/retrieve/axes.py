@@ -4,6 +4,7 @@ import numpy as np
 
 from palate.retrieve.top import product
 from palate.types import Floats
+from palate.vectors import unit_rows
 
 
 def directions(encoded: Floats, *, centre: bool, whiten: float) -> tuple[Floats, Floats]:
@@ -23,10 +24,4 @@ def directions(encoded: Floats, *, centre: bool, whiten: float) -> tuple[Floats,
 def project(encoded: Floats, mean: Floats, axes: Floats) -> Floats:
     """(N, dim) unit rows; a zero row, which is an empty text, stays zero."""
     told = encoded.any(axis=1, keepdims=True)
-    return unit(product(np.where(told, encoded - mean, 0), axes))
-
-
-def unit(rows: Floats) -> Floats:
-    """Each row divided by its length, zero rows as they are."""
-    length: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return unit_rows(product(np.where(told, encoded - mean, 0), axes))

@@ -55,9 +55,9 @@ def learned_weights(
     for half in (even, ~even):
         weights = conditional_logit(features[~half[rows]], real[~half[rows]])
         slate = retrieve_in_blocks(partial(_blended, members, weights, n_items), queries.take(np.flatnonzero(half)), 10)
-        blend[half] = _quality(slate, targets[half])
+        blend[half] = quality(slate, targets[half])
     blended = float(blend.mean())
-    alone = tuple(float(_quality(member.retrieve(queries, 10), targets).mean()) for member in members)
+    alone = tuple(float(quality(member.retrieve(queries, 10), targets).mean()) for member in members)
     passed = blended >= max(alone)
     weights = conditional_logit(features, real) if passed else np.eye(len(members))[int(np.argmax(alone))]
     return weights, {"ndcg@10 blend": blended, "ndcg@10 alone": alone, "passed": passed}
@@ -68,7 +68,7 @@ def _blended(members: Sequence[Retriever], weights: NDArray[np.float64], n_items
     return weighted_sum(members, np.tile(weights, (len(queries), 1)), queries, n_items, standardised)
 
 
-def _quality(slate: Slate, targets: Ints) -> Floats:
+def quality(slate: Slate, targets: Ints) -> Floats:
     """(B,) NDCG@10 where each request has one right answer."""
     return NDCG(k=10).per_user(slate, Ragged(targets, np.arange(len(targets) + 1)))
 

@@ -9,12 +9,13 @@ from scipy import sparse
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
-from palate.retrieve.axes import directions, project, unit
+from palate.retrieve.axes import directions, project
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.types import Floats, Queries, Slate
+from palate.vectors import unit_rows
 
 
 @options
@@ -70,13 +71,13 @@ class Dense:
     def scores(self, queries: Queries) -> Floats:
         vectors, declared, config = fitted(self.vectors_, self), fitted(self.declared_, self), self.config
         history = history_matrix(queries.histories, len(vectors), config.last, config.decay)
-        wanted = unit(history @ vectors)  # (B, dim)
+        wanted = unit_rows(history @ vectors)  # (B, dim)
         wanted += config.declared_weight * declared[queries.users].toarray()
         asking = np.flatnonzero(queries.has_wish)
         if len(asking):
             wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
             wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
-        return product(unit(wanted), vectors.T)
+        return product(unit_rows(wanted), vectors.T)
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)

@@ -21,4 +21,5 @@ class GRU4Rec(nn.Module):
 
     def forward(self, events: Tensor) -> Tensor:
         x, _ = self.units(functional.dropout(events, self.dropout, self.training))
-        return self.norm(self.out(functional.dropout(x, self.dropout, self.training)))  # type: ignore[no-any-return]
+        states: Tensor = self.norm(self.out(functional.dropout(x, self.dropout, self.training)))
+        return states

@@ -50,4 +50,5 @@ class SASRec(nn.Module):
         x = functional.dropout(events + self.places[: events.shape[1]], self.dropout, self.training)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)  # type: ignore[no-any-return]
+        states: Tensor = self.norm(x)
+        return states

@@ -13,9 +13,10 @@ import numpy as np
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.errors import MissingExtraError
-from palate.retrieve.axes import project, unit
+from palate.retrieve.axes import project
 from palate.retrieve.top import product, retrieve_in_blocks
 from palate.types import NO_ITEM, Bools, Floats, Longs, Queries, Slate
+from palate.vectors import unit_rows
 
 
 @options
@@ -87,7 +88,7 @@ class Sequence:
             wishes = [queries.wishes[row] for row in np.flatnonzero(wishing)]
             events[wishing, read.lengths[wishing]] = self.heard(wishes)
         states = self._after(events, lengths)
-        return unit(states) / np.float32(self.config.temperature) if self.config.temperature else states
+        return unit_rows(states) / np.float32(self.config.temperature) if self.config.temperature else states
 
     def heard(self, texts: list[str]) -> Floats:
         """(N, dim) free texts as the vectors of items that have nothing else."""
@@ -97,7 +98,7 @@ class Sequence:
     @cached_property
     def directions(self) -> Floats:
         """(n_items, dim) what states are compared with."""
-        return unit(self.items) if self.config.temperature else self.items
+        return unit_rows(self.items) if self.config.temperature else self.items
 
     @cached_property
     def _after(self) -> Callable[[Floats, Longs], Floats]:

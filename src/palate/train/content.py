@@ -8,9 +8,10 @@ import numpy as np
 
 from palate.contracts import Encoder
 from palate.data.dataset import Catalogue
-from palate.retrieve.axes import directions, project, unit
+from palate.retrieve.axes import directions, project
 from palate.text.render import item_texts
 from palate.types import Floats
+from palate.vectors import unit_rows
 
 LEAST_ITEMS = 5  # that share an attribute's value
 MOST_VALUES = 256  # of all attributes together, the most frequent
@@ -35,7 +36,7 @@ def content_of(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: flo
     mean, axes = directions(encoded[encoded.any(axis=1)], centre=True, whiten=whiten)
     axes = np.ascontiguousarray(axes[:, -text_dim:])
     texts = project(encoded, mean, axes)
-    rows = np.hstack([texts, unit(multi_hot(items))]) * np.float32(scale)
+    rows = np.hstack([texts, unit_rows(multi_hot(items))]) * np.float32(scale)
     return Content(rows, texts.shape[1], scale, mean, axes)
 
 

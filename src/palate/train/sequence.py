@@ -12,8 +12,7 @@ from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
 from palate.errors import NotFittedError, PalateWarning
-from palate.metrics.accuracy import NDCG
-from palate.retrieve.blend import hold_out
+from palate.retrieve.blend import hold_out, quality
 from palate.retrieve.sequence import Sequence, SequenceConfig
 from palate.retrieve.top import product
 from palate.runtime import Runtime
@@ -133,11 +132,8 @@ def _fair(model: Sequence, bare: Sequence, queries: Queries, targets: Ints, rng:
 
 
 def _ndcg(model: Sequence, queries: Queries, targets: Ints) -> float:
-    """NDCG@10 where each request has one right answer; 0 without requests."""
-    if not len(queries):
-        return 0.0
-    truth = Ragged(targets, np.arange(len(targets) + 1))
-    return float(NDCG(k=10).per_user(model.retrieve(queries, 10), truth).mean())
+    """The mean quality; 0 without requests."""
+    return float(quality(model.retrieve(queries, 10), targets).mean()) if len(queries) else 0.0
 
 
 def _name(config: SequenceTrainerConfig, data: Dataset, runtime: Runtime) -> str:
