@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "palate"
 LINES = (
     {"errors"},
     {"types"},
-    {"config", "runtime", "store", "vectors"},
+    {"config", "precision", "runtime", "store", "vectors"},
     {"data", "assets"},
     {"contracts"},
     {"text", "metrics"},
@@ -30,6 +30,7 @@ EDGES = {  # third-party package -> the rooms that may import it
     "narwhals": {"data", "evaluation", "model"},
     "pandas": {"data"},
     "torch": {
+        "precision",
         "retrieve/sasrec",
         "retrieve/backbone",
         "retrieve/gru4rec",

@@ -25,8 +25,10 @@ def test_cosine_similarity_matches_hand_arithmetic(runtime):
     ("options", "to_0", "to_2"),
     [
         pytest.param({}, 2 / 6**0.5, 1 / 2, id="cosine"),
-        pytest.param({"damping": 0.0}, 2, 1, id="counts"),
-        pytest.param({"damping": 1.0}, 2 / 6, 1 / 4, id="lift"),
+        pytest.param({"damping": 0.0, "target_damping": 0.0}, 2, 1, id="counts"),
+        pytest.param({"damping": 1.0, "target_damping": 1.0}, 2 / 6, 1 / 4, id="lift"),
+        pytest.param({"damping": 1.0, "target_damping": 0.0}, 2 / 2, 1 / 2, id="share-of-the-history-item"),
+        pytest.param({"damping": 0.0, "target_damping": 1.0}, 2 / 3, 1 / 2, id="share-of-the-scored-item"),
         pytest.param({"shrinkage": 1.0}, 2 / (6**0.5 + 1), 1 / 3, id="shrunk"),
     ],
 )

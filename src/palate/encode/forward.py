@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils import logging
 
 from palate.errors import AssetError
+from palate.precision import quick
 from palate.types import Floats
 from palate.vectors import unit_rows
 
@@ -26,7 +27,7 @@ class Network:
         """Load a folder in the layout of sentence-transformers or transformers; raises AssetError where it is none."""
         model = _loaded(folder)
         model.max_seq_length = min(max_tokens, model.max_seq_length or max_tokens)
-        return Network(model, dtype == "bf16" or (dtype == "auto" and _fast_bf16(model.device)))
+        return Network(model, dtype == "bf16" or (dtype == "auto" and quick(model.device.type) == torch.bfloat16))
 
     @torch.inference_mode()
     def encode(self, texts: list[str], batch_tokens: int) -> Floats:
@@ -79,11 +80,3 @@ def without_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 faster than fp32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))

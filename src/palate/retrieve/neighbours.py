@@ -13,7 +13,7 @@ from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Queries, Ragged, Slate
 
 ROWS = 1024  # items compared with all others at once
 
@@ -21,7 +21,8 @@ ROWS = 1024  # items compared with all others at once
 @options
 class ItemKNNConfig:
     neighbours: int = option(1000, "Nearest items that each history item speaks for; 0 is all.", low=0)
-    damping: float = option(0.5, "Exponent of the popularity that similarity is divided by; 0.5 is cosine.", low=0.0)
+    damping: float = option(0.5, "Exponent of a history item's popularity; 0.5 and 0.5 is cosine.", low=0.0)
+    target_damping: float = option(0.5, "Exponent of a scored item's popularity.", low=0.0)
     shrinkage: float = option(0.0, "Added to the divisor: distrusts items with few likes.", low=0.0)
     last: int = option(0, "History items used, the newest; 0 is all.", low=0)
     decay: float = option(1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
@@ -31,9 +32,9 @@ class ItemKNNConfig:
 class ItemKNN:
     """Items that were liked together with the history's items.
 
-    similarity(a, b) = both(a, b) / ((pop(a) pop(b)) ** damping + shrinkage), where `both` counts the people who
-    liked the two and `pop` those who liked the one; score(b) = sum of decay ** age(a) similarity(a, b) over the
-    history's items a that have b among their nearest. Equal similarities: the lower row is nearer. Items that
+    similarity(a, b) = both(a, b) / (pop(a) ** damping * pop(b) ** target_damping + shrinkage), where `both` counts the
+    people who liked the two and `pop` those who liked the one; score(b) = sum of decay ** age(a) similarity(a, b) over
+    the history's items a that have b among their nearest. Equal similarities: the lower row is nearer. Items that
     the history does not speak for follow below all others, the popular ones first.
 
     Reference: Deshpande and Karypis (2004), ACM TOIS 22(1), section 4.
@@ -52,35 +53,40 @@ class ItemKNN:
         liked = data.matrix()
         people = liked.T.tocsr()  # (n_items, n_users)
         popularity = np.bincount(liked.indices, minlength=data.n_items)
-        damped = np.maximum(popularity, 1) ** self.config.damping
+        known = np.maximum(popularity, 1)
+        own, others = known**self.config.damping, known**self.config.target_damping
         blocks = []
         for start in runtime.progress(range(0, data.n_items, ROWS), "item-kNN"):
             block = (people[start : start + ROWS] @ liked).tocoo()
             item, other = block.row + start, block.col
-            similarity = block.data / (damped[item] * damped[other] + self.config.shrinkage)
+            similarity = block.data / (own[item] * others[other] + self.config.shrinkage)
             apart = item != other
             shape = (min(ROWS, data.n_items - start), data.n_items)
             near = sparse.csr_matrix((similarity[apart], (block.row[apart], other[apart])), shape, np.float32)
-            blocks.append(_nearest(near, self.config.neighbours))
+            blocks.append(nearest(near, self.config.neighbours))
         similarity_ = sparse.csr_matrix(sparse.vstack(blocks))
         return replace(self, similarity_=similarity_, popularity_=popularity.astype(np.float32))
 
     def scores(self, queries: Queries) -> Floats:
         similarity, popularity = fitted(self.similarity_, self), fitted(self.popularity_, self)
-        config = self.config
-        history = history_matrix(queries.histories, similarity.shape[0], config.last, config.decay)
-        scores: Floats = (history @ similarity).toarray()
-        least = np.min(scores, axis=1, where=scores > 0, initial=np.inf)
-        said = np.flatnonzero(least < np.inf)
-        backoff = least[said, None] * (popularity / (popularity.max() + 1))  # below the least score
-        scores[said] = np.where(scores[said] > 0, scores[said], backoff)
-        return scores
+        return answers(queries.histories, similarity, popularity, self.config.last, self.config.decay)
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)
 
 
-def _nearest(similarity: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
+def answers(histories: Ragged, table: sparse.csr_matrix, popularity: Floats, last: int, decay: float) -> Floats:
+    """(B, n_items) what histories say by a table (n_items, n_items) from history item to scored item; items that it
+    says nothing of follow below all others, the popular ones first. See `history_matrix` for `last` and `decay`."""
+    scores: Floats = (history_matrix(histories, len(popularity), last, decay) @ table).toarray()
+    least = np.min(scores, axis=1, where=scores > 0, initial=np.inf)
+    said = np.flatnonzero(least < np.inf)
+    backoff = least[said, None] * (popularity / (popularity.max() + 1))  # below the least score
+    scores[said] = np.where(scores[said] > 0, scores[said], backoff)
+    return scores
+
+
+def nearest(similarity: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
     """Only the k largest of each row, 0 keeps all; equal ones by column."""
     similarity.sort_indices()
     if not k:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from palate.config import option, options
+from palate.precision import quick
 from palate.retrieve.backbone import backbone
 from palate.retrieve.sequence import SequenceConfig
 from palate.train.softmax import full_softmax, sampled_softmax
@@ -58,7 +59,7 @@ class Learner(nn.Module):
 
     def _states(self, vectors: Tensor, events: Tensor) -> Tensor:
         """(B, L, dim), unit rows divided by the temperature where there is one."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=quick("cpu") == torch.bfloat16):
             states: Tensor = self.network(functional.embedding(events, vectors)).float()
         return functional.normalize(states, dim=-1) / self.config.temperature if self.config.temperature else states
 

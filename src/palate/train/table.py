@@ -5,21 +5,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from palate.precision import quick
+
 SMALL = 0.02  # deviation of untrained id parts
 
 
 class _LowProduct(torch.autograd.Function):
-    """rows @ weight.T in bfloat16, for rows that need no gradient."""
+    """rows @ weight.T in the precision of the rows, which need no gradient."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
-        return (rows @ weight.to(torch.bfloat16).T).float()
+        return (rows @ weight.to(rows.dtype).T).float()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
         (rows,) = ctx.saved_tensors
-        return None, (grads[0].to(torch.bfloat16).T @ rows).float()
+        return None, (grads[0].to(rows.dtype).T @ rows).float()
 
 
 class _Unit(torch.autograd.Function):
@@ -46,13 +48,13 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 
 class ItemTable(nn.Module):
-    """content: (n_items, width) float32, held in bfloat16."""
+    """content: (n_items, width) float32, held in the quickest precision."""
 
     content: Tensor
 
     def __init__(self, content: Tensor, dim: int, id_dropout: float) -> None:
         super().__init__()
-        self.register_buffer("content", content.to(torch.bfloat16), persistent=False)
+        self.register_buffer("content", content.to(quick("cpu")), persistent=False)
         self.id_dropout = id_dropout
         self.ids = nn.Parameter(torch.randn(len(content), dim) * SMALL)
         reach = content.shape[1] ** -0.5 if content.shape[1] else 0.0
