@@ -23,10 +23,10 @@ class Fixed:
     def scores(self, queries):
         return np.tile(np.arange(self.n_items, dtype=np.float32), (len(queries), 1))
 
-    def retrieve(self, queries, k):
+    def retrieve(self, queries, k, among=None):
         scores = self.scores(queries)
-        items = np.argsort(-scores, axis=1).astype(np.int32)[:, :k]
-        return Slate(items, np.take_along_axis(scores, items, 1))
+        items = np.tile(np.arange(self.n_items, dtype=np.int32), (len(queries), 1)) if among is None else among
+        return Slate.best(items, np.take_along_axis(scores, np.maximum(items, 0), 1), k)
 
 
 class Reverse:

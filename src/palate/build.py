@@ -1,20 +1,20 @@
 """Recipes to recommenders: the one table from kind-word to class."""
 
-import dataclasses
 import importlib.util
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from palate.config import configured
-from palate.contracts import Encoder, Retriever
+from palate.contracts import Encoder, Ranker, Retriever
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
 from palate.errors import ConfigError, PalateWarning
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
+from palate.rank.features import FeatureRanker, FeatureRankerConfig
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
 from palate.retrieve.fuse import Fused, FusedConfig
@@ -22,9 +22,15 @@ from palate.retrieve.ials import IALS, IALSConfig
 from palate.retrieve.lexical import Lexical, LexicalConfig
 from palate.retrieve.neighbours import ItemKNN, ItemKNNConfig
 from palate.retrieve.popular import Popular, PopularConfig
+from palate.retrieve.sequence import Sequence as SequenceModel
+from palate.retrieve.sequence import SequenceConfig
+from palate.retrieve.transition import Transition, TransitionConfig
 from palate.runtime import Runtime
+from palate.train.blend import Blend, BlendConfig
 
 DEFAULT_MODEL = "all-minilm-l6-v2"
+
+LEAST_TO_TRAIN = 1_000  # likes that a network learns anything from
 
 # How loud each part is when a wish is asked, on the scale of z-scores: meaning leads, words and popularity break ties.
 # Chosen among 31 settings on 559 tags that people gave films in movielens-small; nothing was held out (docs/log.md).
@@ -32,11 +38,13 @@ WISH_WEIGHTS = {"dense": 1.0, "bm25": 0.05, "popular": 0.2}
 
 PARTS: dict[str, tuple[type, type]] = {
     "popular": (Popular, PopularConfig),
+    "transition": (Transition, TransitionConfig),
     "item-knn": (ItemKNN, ItemKNNConfig),
     "ease": (EASE, EASEConfig),
     "ials": (IALS, IALSConfig),
     "bm25": (Lexical, LexicalConfig),
     "dense": (Dense, DenseConfig),
+    "sequence": (SequenceModel, SequenceConfig),  # made by palate.train.SequenceTrainer
 }
 
 
@@ -44,22 +52,25 @@ PARTS: dict[str, tuple[type, type]] = {
 class Recipe:
     """Which retrievers run and how they are tuned.
 
-    parts: kind-words of PARTS; several are blended with weights learned from held-out likes.
-    options: per part its options by name.
-    Everything that no part can say anything about (a stranger without a word) is answered from popularity.
+    parts: kind-words of PARTS; several are blended as held-out likes teach.
+    options: per part its options by name; blend: those of `BlendConfig`.
     """
 
     parts: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    blend: Mapping[str, Any] = field(default_factory=dict)
     meaning: str = ""
 
 
 RECIPES: dict[str, Recipe] = {
     "popular": Recipe(("popular",), meaning="popularity with ageing: the floor"),
     "zero-shot": Recipe(("dense",), meaning="frozen text encoder, no training"),
-    "classic": Recipe(("popular", "item-knn", "ease", "ials"), meaning="behaviour models blended: the honest baseline"),
+    "classic": Recipe(
+        ("popular", "transition", "item-knn", "ease", "ials"), meaning="behaviour models blended: the honest baseline"
+    ),
     "balanced": Recipe(
-        ("popular", "item-knn", "ease", "ials", "bm25", "dense"), meaning="behaviour and text blended: the default"
+        ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "sequence"),
+        meaning="behaviour and text blended: the default",
     ),
     **{part: Recipe((part,), meaning="one part alone") for part in PARTS if part != "popular"},
 }
@@ -68,13 +79,25 @@ RECIPES: dict[str, Recipe] = {
 def fit(recipe: str | Recipe, data: Dataset, runtime: Runtime, *, encoder: str = "auto") -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
+    Of several parts, those that the data cannot feed are left out; `decisions` tells which.
     encoder: see `make_encoder`. Raises ConfigError for an unknown recipe, part or option.
     """
-    return dataclasses.replace(made := make(recipe, encoder=encoder), retriever=made.retriever.fit(data, runtime))
+    recipe = named(recipe)
+    left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
+    parts = [part for part in recipe.parts if part not in left_out]
+    members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
+    if parts == ["popular"]:
+        return _recommender(members[0].fit(data, runtime))
+    config = configured(BlendConfig, recipe.blend, "blend")
+    blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
+    retriever, rankers = blend.fit(data, runtime)
+    if left_out:
+        retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
+    return _recommender(retriever, rankers)
 
 
-def make(recipe: str | Recipe, *, encoder: str = "auto") -> Recommender:
-    """The recommender of a recipe, not yet fitted."""
+def named(recipe: str | Recipe) -> Recipe:
+    """The recipe of that name, or the one given, with all its parts known. Raises ConfigError."""
     if isinstance(recipe, str):
         if recipe not in RECIPES:
             raise ConfigError(f'recipe "{recipe}": unknown; known: {", ".join(RECIPES)}')
@@ -82,8 +105,24 @@ def make(recipe: str | Recipe, *, encoder: str = "auto") -> Recommender:
     for name in (*recipe.parts, *recipe.options):
         if name not in PARTS:
             raise ConfigError(f'recipe part "{name}": unknown; known: {", ".join(PARTS)}')
-    members = [_part(name, recipe.options.get(name, {}), encoder) for name in recipe.parts]
-    return Recommender(_together(recipe.parts, members), guards=(Rules(),), explainer=Evidence())
+    return recipe
+
+
+def unfed(parts: Sequence[str], data: Dataset) -> dict[str, str]:
+    """The parts that this data set, or this installation, gives nothing to work with, each with the reason."""
+    reasons: dict[str, str] = {}
+    if data.events.clock == "none":
+        reasons |= dict.fromkeys(("transition", "sequence"), "the log has neither times nor an order")
+    if not any(data.items.title) and not any(data.items.description) and not any(data.items.tags):
+        reasons |= dict.fromkeys(("bm25", "dense"), "the items have no texts")
+    likes = int(data.events.liked.sum())
+    if likes < LEAST_TO_TRAIN:
+        reasons.setdefault("sequence", f"{likes:,} likes are too few to train on; it takes {LEAST_TO_TRAIN:,}")
+    if importlib.util.find_spec("torch") is None:
+        reasons["sequence"] = 'torch is not installed; pip install "palate[text]"'
+    if not likes:
+        reasons |= dict.fromkeys(("transition", "item-knn", "ease", "ials"), "nobody liked anything")
+    return {part: reason for part, reason in reasons.items() if part in parts}
 
 
 def make_encoder(name: str) -> Encoder:
@@ -109,49 +148,54 @@ def kinds() -> dict[str, type]:
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
-    return {kind.__name__: kind for kind in (*parts, *values, *texts, Fused, FusedConfig)}
+    blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
+    return {kind.__name__: kind for kind in (*parts, *values, *texts, *blend)}
 
 
-def decisions(recommender: Recommender) -> list[dict[str, Any]]:
-    """What was decided on held-out likes while fitting, as plain values."""
-    return [dict(fused.record_) for fused in _fused(recommender.retriever) if fused.record_]
+def decisions(recommender: Recommender) -> dict[str, Any]:
+    """What was decided on held-out likes while fitting, as plain values; {} where nothing was to be decided."""
+    return dict(getattr(recommender.retriever, "record", {}))
 
 
-def told(decision: Mapping[str, Any]) -> str:
-    """One of the `decisions` as a sentence."""
-    members = ", ".join(decision["members"])
-    if "ndcg@10 blend" not in decision:
-        return (
-            f"Blend of {members} with equal weights: {decision['held_out']} held-out likes are too few to learn from."
-        )
-    blend, alone = decision["ndcg@10 blend"], max(decision["ndcg@10 alone"])
-    verdict = "used" if decision["passed"] else "not used, the best part alone is"
-    held_out = decision["held_out"]
-    return (
-        f"Blend of {members}: NDCG@10 {blend:.4f} on {held_out} held-out likes, best part alone {alone:.4f}; {verdict}."
-    )
+def told(decision: Mapping[str, Any]) -> list[str]:
+    """`decisions` as sentences."""
+    sentences = [f"Left out {part}: {reason}." for part, reason in decision.get("left_out", {}).items()]
+    if not decision:
+        return sentences
+    n, members = decision["held_out"], ", ".join(decision["members"])
+    if "used" not in decision:
+        return [*sentences, f"{members} with equal weights: {n} held-out likes are too few to learn from."]
+    for part, better in _chosen_options(decision["trials"]):
+        sentences.append(f"{part}: {better}.")
+    ways = ", ".join(f"{way} {value:.4f}" for way, value in decision["ndcg@10"].items())
+    return [*sentences, f"NDCG@10 on {n:,} held-out likes: {ways}; used: {decision['used']} of {members}."]
 
 
-def _part(name: str, values: Mapping[str, Any], encoder: str) -> Retriever:
+def _chosen_options(trials: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """For each part that was tried more than once, what was chosen and what it brought."""
+    for part in dict.fromkeys(trial["part"] for trial in trials):
+        own = [trial for trial in trials if trial["part"] == part]
+        best = max(own, key=lambda trial: float(trial["quality"]))
+        if len(own) > 1:
+            options = ", ".join(f"{name} {value}" for name, value in best["options"].items()) or "defaults"
+            yield part, f"{options} of {len(own)} settings ({own[0]['quality']:.4f} to {best['quality']:.4f})"
+
+
+def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
+    if name == "sequence":
+        from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig  # torch takes seconds to load
+
+        return SequenceTrainer(configured(SequenceTrainerConfig, values, name), encoder=make_encoder(encoder))
     kind, options = PARTS[name]
     config: Any = configured(options, values, name)
-    made: Retriever = kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)
-    return made
+    return kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)
 
 
-def _together(parts: tuple[str, ...], members: list[Retriever]) -> Retriever:
-    """One retriever of several; popularity stands by for requests that the others have nothing to say on."""
-    if parts == ("popular",):
-        return members[0]
-    asked = tuple(WISH_WEIGHTS.get(part, 0.0) for part in parts)
-    wish = asked if any("text" in member.reads for member in members) else ()
-    if len(members) > 1:
-        return Fused(members=tuple(members), wish_weights=wish)
-    return Fused(FusedConfig(method="fixed"), members=(members[0], Popular()), weights=(1.0, 0.0))
+def _wish_weights(parts: Sequence[str]) -> tuple[float, ...]:
+    """Whom a wish is heard by; equal weights where WISH_WEIGHTS names none of the parts."""
+    weights = tuple(WISH_WEIGHTS.get(part, 0.0) for part in parts)
+    return weights if any(weights) else ()
 
 
-def _fused(retriever: Retriever) -> Iterator[Fused]:
-    if isinstance(retriever, Fused):
-        yield retriever
-        for member in retriever.members:
-            yield from _fused(member)
+def _recommender(retriever: Retriever, rankers: tuple[Ranker, ...] = ()) -> Recommender:
+    return Recommender(retriever, rankers, guards=(Rules(),), explainer=Evidence())

@@ -20,9 +20,16 @@ def option(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    tries: tuple[Any, ...] = (),
+    asking: bool = False,
 ) -> Any:
-    """Declare one option of a configuration: its default, what it means and what it may be (bounds included)."""
-    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices}
+    """Declare one option of a configuration: its default, what it means and what it may be (bounds included).
+
+    tries: values worth trying when the option is chosen on validation; none if it is not.
+    asking: whether it is read only when a request is answered, so that another value needs no new fit.
+    """
+    rules = {"low": low, "high": high, "choices": choices}
+    metadata = {"meaning": meaning, **rules, "tries": tries, "asking": asking}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -60,6 +67,13 @@ def configured(cls: type[C], values: Mapping[str, Any], where: str) -> C:
         return cls(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def worth_trying(config: Any) -> list[tuple[str, Any, bool]]:
+    """(name, value, asking) for every value of every option that is chosen on validation, the cheap ones first."""
+    fields = [(field.name, field.metadata) for field in dataclasses.fields(config)]
+    found = [(name, value, rules["asking"]) for name, rules in fields for value in rules.get("tries", ())]
+    return sorted(found, key=lambda one: not one[2])
 
 
 def _typed(value: Any, kind: Any, place: str) -> Any:

@@ -7,11 +7,11 @@ being served is never changed. Fitted fields end in an underscore. Stages never 
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Ragged, Reason, Slate, Verdict
+from palate.types import Floats, Ints, Queries, Ragged, Reason, Slate, Verdict
 
 Source = Literal["history", "text", "popularity"]
 Reasons = tuple[tuple[tuple[Reason, ...], ...], ...]  # per request, per place
@@ -52,8 +52,20 @@ class Retriever(Protocol):
         """
         ...
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        """(B, min(k, n_items)) the best eligible items that are not in `queries.seen`; ties go to the lower row."""
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        """(B, min(k, n_items)) the best eligible items that are not in `queries.seen`; ties go to the lower row.
+
+        among: (B, M) only these, whether seen or not, NO_ITEM where a row has fewer; ties keep the given order.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """A retriever that becomes another one by being fitted, slowly, with gradients."""
+
+    def refit(self, fitted: Retriever, data: Dataset, runtime: Runtime) -> Retriever:
+        """What `fit` made of a part of the data, brought up to date with all of it in a fraction of the time."""
         ...
 
 

@@ -8,7 +8,7 @@ from palate.contracts import Explainer, Guard, Ranker, Retriever
 from palate.errors import ContractError
 from palate.types import NO_ITEM, Answer, Basis, Ints, Queries, Slate
 
-BLOCK = 512  # requests scored over the whole catalogue at once
+BLOCK = 512  # requests that go through all stages together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,35 +26,37 @@ class Recommender:
 
     def recommend(self, queries: Queries, k: int, *, explain: bool = False) -> Answer:
         """The best `k` items for each request, shorter where fewer are permitted."""
-        slate = self.retriever.retrieve(queries, max(k, self.breadth) if self.rankers or self.guards else k)
-        slate, removed = self._guarded(queries, self._ranked(queries, slate))
-        slate = slate.top(k)
+        breadth = max(k, self.breadth) if self.rankers or self.guards else k
+        removed: dict[str, int] = {}
+        parts = []
+        for block in queries.blocks(BLOCK):
+            found = self._ranked(block, self.retriever.retrieve(block, breadth))
+            parts.append(self._guarded(block, found, removed).top(k))
+        slate = Slate.stack(parts, max((part.k for part in parts), default=0))
         reasons = self.explainer.explain(self.retriever, queries, slate) if explain and self.explainer else ()
         return Answer(slate, self._basis(queries), reasons, removed)
 
     def rank(self, queries: Queries, items: Ints) -> Slate:
         """The given candidates (B, M), NO_ITEM where a row has fewer, best first; ties keep the given order."""
-        blocks = [self._picked(queries.take(rows), items[rows]) for rows in _blocks(len(queries))]
-        return self._ranked(queries, Slate.stack(blocks, items.shape[1]))
-
-    def _picked(self, queries: Queries, items: Ints) -> Slate:
-        scores = self.retriever.scores(queries)  # (B, n_items)
-        return Slate.best(items, np.take_along_axis(scores, np.maximum(items, 0), axis=1), items.shape[1])
+        parts = []
+        for start in range(0, len(queries), BLOCK):
+            block, among = queries.take(slice(start, start + BLOCK)), items[start : start + BLOCK]
+            parts.append(self._ranked(block, self.retriever.retrieve(block, items.shape[1], among)))
+        return Slate.stack(parts, items.shape[1])
 
     def _ranked(self, queries: Queries, slate: Slate) -> Slate:
         for ranker in self.rankers:
             slate = _same_items(slate, ranker.rank(queries, slate), type(ranker).__name__)
         return slate
 
-    def _guarded(self, queries: Queries, slate: Slate) -> tuple[Slate, dict[str, int]]:
-        """The slate without what guards remove, and how many items each rule removed."""
-        removed: dict[str, int] = {}
+    def _guarded(self, queries: Queries, slate: Slate, removed: dict[str, int]) -> Slate:
+        """The slate without what guards remove; how many items each rule removed is added to `removed`."""
         for guard in self.guards:
             verdict = guard.check(queries, slate)
             for rule, marks in verdict.why.items():
                 removed[rule] = removed.get(rule, 0) + int(marks.sum())
             slate = Slate.best(np.where(verdict.keep, slate.items, NO_ITEM), slate.scores, slate.k)
-        return slate, removed
+        return slate
 
     def _basis(self, queries: Queries) -> tuple[Basis, ...]:
         """What each list rests on, given what the retriever can read."""
@@ -68,10 +70,6 @@ class Recommender:
             (False, False): "popularity",
         }
         return tuple(names[bool(h), bool(t)] for h, t in zip(history, text, strict=True))
-
-
-def _blocks(n: int) -> list[slice]:
-    return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
 
 def _same_items(before: Slate, after: Slate, who: str) -> Slate:

@@ -149,14 +149,18 @@ class Slate:
 
     items: (B, K) row numbers, distinct within a row, padded with NO_ITEM on the right.
     scores: (B, K) larger is better, never rising along a row; -inf where padded.
+    signals: (B, K, S) what a retriever measured of each item, for rankers to read; None where it tells nothing.
     """
 
     items: Ints
     scores: Floats
+    signals: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.items.shape != self.scores.shape or self.items.ndim != 2:
             raise ContractError(f"Slate: items {self.items.shape} and scores {self.scores.shape} must be one (B, K)")
+        if self.signals is not None and self.signals.shape[:2] != self.items.shape:
+            raise ContractError(f"Slate: signals {self.signals.shape} must be (B, K, S) for items {self.items.shape}")
         real = self.items != NO_ITEM
         if np.isnan(self.scores).any():
             raise ContractError("Slate: a score is nan")
@@ -177,21 +181,29 @@ class Slate:
         return int(self.items.shape[1])
 
     def top(self, k: int) -> "Slate":
-        """The first `k` places."""
+        """The first `k` places, without signals."""
         return Slate(self.items[:, :k], self.scores[:, :k])
+
+    def take(self, rows: Longs | Ints) -> "Slate":
+        """The given lists, in the given order."""
+        return Slate(self.items[rows], self.scores[rows], None if self.signals is None else self.signals[rows])
 
     @staticmethod
     def stack(parts: Sequence["Slate"], k: int) -> "Slate":
-        """Slates below each other, all cut or padded to width `k`."""
+        """Slates below each other, all cut or padded to width `k`; signals stay where every part has them."""
         items = np.full((sum(map(len, parts)), k), NO_ITEM, np.int32)
         scores = np.full(items.shape, -np.inf, np.float32)
+        told = [part.signals for part in parts if part.signals is not None]
+        signals = np.zeros((*items.shape, told[0].shape[2]), np.float32) if told and len(told) == len(parts) else None
         start = 0
         for part in parts:
-            width = min(k, part.k)
-            items[start : start + len(part), :width] = part.items[:, :width]
-            scores[start : start + len(part), :width] = part.scores[:, :width]
+            rows, width = slice(start, start + len(part)), min(k, part.k)
+            items[rows, :width] = part.items[:, :width]
+            scores[rows, :width] = part.scores[:, :width]
+            if signals is not None and part.signals is not None:
+                signals[rows, :width] = part.signals[:, :width]
             start += len(part)
-        return Slate(items, scores)
+        return Slate(items, scores, signals)
 
     @staticmethod
     def best(items: Ints, scores: Floats, k: int) -> "Slate":

@@ -32,7 +32,7 @@ class Fake:
             return ((items[None, :] % 2 == shelf[:, None]) * 100.0 - items / 100).astype(np.float32)
         return ((queries.users[:, None] * 7919 + items * 104729) % 1009 / 1009).astype(np.float32)
 
-    def retrieve(self, queries, k):
+    def retrieve(self, queries, k, among=None):
         scores = self.scores(queries)
         scores[queries.seen.row_of, queries.seen.values] = -np.inf
         return Slate.best(np.tile(np.arange(scores.shape[1], dtype=np.int32), (len(queries), 1)), scores, k)

@@ -22,6 +22,7 @@ from palate.retrieve.lexical import Lexical
 from palate.retrieve.neighbours import ItemKNN
 from palate.retrieve.popular import Popular
 from palate.retrieve.sequence import Sequence
+from palate.retrieve.transition import Transition
 from palate.runtime import Runtime
 from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig
 from palate.types import NO_ITEM, STRANGER, Queries, Ragged
@@ -29,16 +30,15 @@ from retrieve.fakes import WordEncoder, asking
 
 BOARD = checkerboard()
 COLD = (18, 19)  # texts, but no events
-MEMBERS = (Popular(), ItemKNN(), EASE(), IALS(), Lexical(), Dense(encoder=WordEncoder()))
+MEMBERS = (Popular(), Transition(), ItemKNN(), EASE(), IALS(), Lexical(), Dense(encoder=WordEncoder()))
 TINY = SequenceTrainerConfig(dim=8, layers=1, heads=1, epochs=8, batch=32, id_dropout=0.3, learning_rate=0.02)
 MADE: dict[str, Retriever] = {
     **{type(member).__name__: member for member in MEMBERS},
     "Sequence": SequenceTrainer(TINY, encoder=WordEncoder()),
-    "Fused": Fused(members=MEMBERS),
-    "Fused-rrf": Fused(FusedConfig(method="rrf"), members=MEMBERS),
-    "Fused-fixed": Fused(FusedConfig(method="fixed"), members=MEMBERS, weights=(0, 1, 2, 1, 1, 1)),
+    "Fused": Fused(members=MEMBERS, weights=(0, 1, 1, 2, 1, 1, 1), tells=True),
+    "Fused-ranks": Fused(FusedConfig(method="reciprocal-ranks"), members=MEMBERS),
 }
-NAMES = ["Dense", "EASE", "Fused", "IALS", "ItemKNN", "Lexical", "Popular", "Sequence"]
+NAMES = ["Dense", "EASE", "Fused", "IALS", "ItemKNN", "Lexical", "Popular", "Sequence", "Transition"]
 
 
 def retrievers() -> list[str]:
@@ -79,7 +79,7 @@ def kinds(value: Any) -> dict[str, type]:
 
 def roomy(retriever: Any) -> float:
     """What the last bit of a sum may move; where only ranks count, near ties that change four places."""
-    ranked = isinstance(retriever, Fused) and retriever.config.method == "rrf"
+    ranked = isinstance(retriever, Fused) and retriever.config.method == "reciprocal-ranks"
     return 4 * (1 / 61 - 1 / 62) / len(MEMBERS) if ranked else 1e-5
 
 

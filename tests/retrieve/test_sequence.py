@@ -42,7 +42,7 @@ def model():
         network={name: value.numpy() for name, value in weights.items()},
         mean=np.zeros(2, np.float32),
         axes=np.eye(2, dtype=np.float32),
-        words=np.array([[1, -1], [-1, 1]], np.float32),
+        content=np.array([[1, -1], [-1, 1]], np.float32),
         silence=np.zeros(2, np.float32),
     )
 

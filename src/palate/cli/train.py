@@ -45,7 +45,7 @@ def train(
     if as_json:
         show_json({**model.about, "seconds": round(seconds, 2), "model": str(out)})
         return
-    for note in (*data.notes, *map(build.told, model.about["decisions"])):
+    for note in (*data.notes, *build.told(model.about["decisions"])):
         typer.echo(note)
     typer.echo(
         f"Trained {recipe} on {len(data.events):,} events of {data.n_users:,} users and {data.n_items:,} items "

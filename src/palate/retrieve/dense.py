@@ -14,7 +14,7 @@ from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Ints, Queries, Slate
 from palate.vectors import unit_rows
 
 
@@ -23,10 +23,13 @@ class DenseConfig:
     centre: bool = option(True, "Take the items' mean vector away, which all texts share.")
     whiten: float = option(
         0.0, "Evens out the directions of the vectors: 0 not, 1 wholly; wants many more items than dimensions.",
-        low=0.0, high=1.0,
+        low=0.0, high=1.0, tries=(1.0,),
     )  # fmt: skip
     last: int = option(20, "History items used, the newest; 0 is all.", low=0)
-    decay: float = option(1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
+    decay: float = option(
+        1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0,
+        tries=(0.6, 0.8, 0.9), asking=True,
+    )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
 
@@ -79,5 +82,5 @@ class Dense:
             wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
         return product(unit_rows(wanted), vectors.T)
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)

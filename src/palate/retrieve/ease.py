@@ -21,10 +21,13 @@ ROWS = 1024  # items compared with all others at once
 
 @options
 class EASEConfig:
-    regularisation: float = option(300.0, "The lambda of the ridge regression.", low=1e-6)
+    regularisation: float = option(300.0, "The lambda of the ridge regression.", low=1e-6, tries=(100.0, 1000.0))
     max_items: int = option(10_000, "Items learned, the most liked; n of them take 4 n² bytes.", low=1)
     last: int = option(0, "History items used, the newest; 0 is all.", low=0)
-    decay: float = option(1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
+    decay: float = option(
+        1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0,
+        tries=(0.6, 0.8, 0.9), asking=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,8 @@ class EASE:
         scores[:, items] = history[:, items] @ weights
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
     def _gram(self, likes: sparse.csr_matrix, runtime: Runtime) -> Floats:
         """(M, M) Xᵀ X + lambda I, a block of rows at a time."""

@@ -15,16 +15,18 @@ from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Ints, Queries, Slate
 
 _BLAS = Lock()  # the number of BLAS threads is one setting for the whole process
 
 
 @options
 class IALSConfig:
-    factors: int = option(64, "Length of the vectors.", low=1)
-    regularisation: float = option(30.0, "Pulls the vectors towards zero.", low=1e-6)
-    alpha: float = option(10.0, "Confidence in a like, where everything not liked has confidence 1.", low=1.0)
+    factors: int = option(64, "Length of the vectors.", low=1, tries=(128,))
+    regularisation: float = option(30.0, "Pulls the vectors towards zero.", low=1e-6, tries=(10.0, 100.0))
+    alpha: float = option(
+        10.0, "Confidence in a like, where everything not liked has confidence 1.", low=1.0, tries=(3.0, 30.0)
+    )
     iterations: int = option(15, "Rounds of fitting the people, then the items.", low=1)
 
 
@@ -74,5 +76,5 @@ class IALS:
             vectors: Floats = np.linalg.solve(left, right)[:, :, 0]  # (B, factors)
         return product(vectors, factors.T)
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)

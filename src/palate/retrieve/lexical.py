@@ -19,7 +19,7 @@ from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Ints, Queries, Slate
 
 _HAN_KANA = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # written without spaces
 _RUN = re.compile(f"[{_HAN_KANA}]+|[^\\W{_HAN_KANA}]+")
@@ -88,8 +88,8 @@ class Lexical:
         scores: Floats = (asked @ weights).toarray()
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 def _counts(texts: Sequence[str], vocabulary: IdMap) -> sparse.csr_matrix:

@@ -13,7 +13,7 @@ from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Ragged, Slate
+from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 ROWS = 1024  # items compared with all others at once
 
@@ -21,11 +21,16 @@ ROWS = 1024  # items compared with all others at once
 @options
 class ItemKNNConfig:
     neighbours: int = option(1000, "Nearest items that each history item speaks for; 0 is all.", low=0)
-    damping: float = option(0.5, "Exponent of a history item's popularity; 0.5 and 0.5 is cosine.", low=0.0)
-    target_damping: float = option(0.5, "Exponent of a scored item's popularity.", low=0.0)
+    damping: float = option(
+        0.5, "Exponent of a history item's popularity; 0.5 and 0.5 is cosine.", low=0.0, tries=(0.3,)
+    )
+    target_damping: float = option(0.5, "Exponent of a scored item's popularity.", low=0.0, tries=(0.1, 0.3))
     shrinkage: float = option(0.0, "Added to the divisor: distrusts items with few likes.", low=0.0)
     last: int = option(0, "History items used, the newest; 0 is all.", low=0)
-    decay: float = option(1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
+    decay: float = option(
+        1.0, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0,
+        tries=(0.6, 0.8, 0.9), asking=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +76,8 @@ class ItemKNN:
         similarity, popularity = fitted(self.similarity_, self), fitted(self.popularity_, self)
         return answers(queries.histories, similarity, popularity, self.config.last, self.config.decay)
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 def answers(histories: Ragged, table: sparse.csr_matrix, popularity: Floats, last: int, decay: float) -> Floats:

@@ -10,7 +10,7 @@ from palate.contracts import Source
 from palate.data.dataset import Dataset
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Ints, Queries, Slate
 
 DAY = 86_400.0  # seconds
 
@@ -48,5 +48,5 @@ class Popular:
     def scores(self, queries: Queries) -> Floats:
         return np.tile(fitted(self.popularity_, self), (len(queries), 1))
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)

@@ -1,33 +1,24 @@
-"""Scores of different retrievers to one scale, each row by itself, and their weighted sum.
-
-A row of equal scores says nothing and becomes zeros.
-"""
+"""Scores of different retrievers to one scale, each row by itself; a row of equal scores becomes zeros."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from palate.contracts import Retriever
 from palate.retrieve.top import largest
-from palate.types import Floats, Queries
+from palate.types import Floats, Ints
 
 DEPTH = 1000  # places of a list that reciprocal rank counts
+Scale = Callable[[Floats], Floats]
 
 
-def weighted_sum(
-    members: Sequence[Retriever],
-    weights: NDArray[np.float64],
-    queries: Queries,
-    n_items: int,
-    scale: Callable[[Floats], Floats],
-) -> Floats:
-    """(B, n_items) the members' scaled scores, weights (B, M); a member that no request hears is not asked."""
-    total = np.zeros((len(queries), n_items), np.float32)
-    for member, weight in zip(members, weights.T.astype(np.float32), strict=True):
-        if weight.any():
-            total += weight[:, None] * scale(member.scores(queries))
-    return total
+def signals(said: Sequence[Floats], items: Ints) -> Floats:
+    """(B, K, 2 M) what each member says of a slate's items (B, K): its score, and how far that is below its best one.
+
+    said: of each of M members (B, n_items) its scaled scores
+    """
+    own = [np.take_along_axis(scores, np.maximum(items, 0), axis=1) for scores in said]
+    short = [one - scores.max(axis=1, keepdims=True) for one, scores in zip(own, said, strict=True)]
+    return np.stack([*own, *short], axis=2)
 
 
 def standardised(scores: Floats) -> Floats:

@@ -15,7 +15,7 @@ from palate.contracts import Encoder, Source
 from palate.errors import MissingExtraError
 from palate.retrieve.axes import project
 from palate.retrieve.top import product, retrieve_in_blocks
-from palate.types import NO_ITEM, Bools, Floats, Longs, Queries, Slate
+from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Slate
 from palate.vectors import unit_rows
 
 
@@ -46,8 +46,9 @@ class Sequence:
     cold: (n_items,) marks those that were never trained on
     stretch, shift: a cold item's score is stretch * (state . item) + shift
     network: weights by name
-    mean, axes, words, silence: an encoded text is centred, turned and made a unit row (see `project`); times
-        `words` (T, dim) plus `silence` (dim,), the vector of an item without text, it is an item's vector
+    mean, axes: make an encoded text a unit row (T,) (see `project`)
+    content: (T + V, dim) what that row, and the row of attributes after it, are multiplied by
+    silence: (dim,) the vector of an item of which nothing is known
     """
 
     config: SequenceConfig
@@ -59,7 +60,7 @@ class Sequence:
     network: Mapping[str, np.ndarray[Any, Any]] = field(kw_only=True)
     mean: Floats = field(kw_only=True)
     axes: Floats = field(kw_only=True)
-    words: Floats = field(kw_only=True)
+    content: Floats = field(kw_only=True)
     silence: Floats = field(kw_only=True)
 
     reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
@@ -73,8 +74,8 @@ class Sequence:
             scores[told] = found
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
     def states(self, queries: Queries) -> Floats:
         """(B, dim) what the history and the wish lead to, each request with at least one of them."""
@@ -93,7 +94,8 @@ class Sequence:
     def heard(self, texts: list[str]) -> Floats:
         """(N, dim) free texts as the vectors of items that have nothing else."""
         encoded = self.encoder.encode(texts, role="query")
-        return product(project(encoded, self.mean, self.axes), self.words) + self.silence
+        rows = project(encoded, self.mean, self.axes)
+        return product(rows, self.content[: rows.shape[1]]) + self.silence
 
     @cached_property
     def directions(self) -> Floats:

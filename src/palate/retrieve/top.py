@@ -6,18 +6,35 @@ from typing import TypeVar
 import numpy as np
 
 from palate.errors import NotFittedError
-from palate.types import Bools, Floats, Queries, Slate
+from palate.types import Bools, Floats, Ints, Queries, Slate
 
 T = TypeVar("T")
 
 BLOCK = 128  # requests scored at once
 
 
-def retrieve_in_blocks(scores: Callable[[Queries], Floats], queries: Queries, k: int) -> Slate:
+def retrieve_in_blocks(
+    scores: Callable[[Queries], Floats], queries: Queries, k: int, among: Ints | None = None
+) -> Slate:
     """(B, min(k, n_items)) the best items for any number of requests; `scores` sees at most BLOCK at a time."""
-    blocks = list(queries.blocks(BLOCK)) or [queries]
-    parts = [best(scores(block), block, k) for block in blocks]
+    return in_blocks(lambda block, k, among: chosen(scores(block), block, k, among), queries, k, among)
+
+
+def in_blocks(
+    slate: Callable[[Queries, int, Ints | None], Slate], queries: Queries, k: int, among: Ints | None = None
+) -> Slate:
+    """One slate of many, made of at most BLOCK requests at a time."""
+    starts = range(0, max(len(queries), 1), BLOCK)
+    blocks = [slice(start, start + BLOCK) for start in starts]
+    parts = [slate(queries.take(rows), k, None if among is None else among[rows]) for rows in blocks]
     return Slate.stack(parts, parts[0].k)
+
+
+def chosen(scores: Floats, queries: Queries, k: int, among: Ints | None) -> Slate:
+    """The best of the catalogue, or of the given candidates (B, M); scores (B, n_items)."""
+    if among is None:
+        return best(scores, queries, k)
+    return Slate.best(among, np.take_along_axis(scores, np.maximum(among, 0), axis=1), k)
 
 
 def best(scores: Floats, queries: Queries, k: int) -> Slate:
@@ -30,8 +47,7 @@ def best(scores: Floats, queries: Queries, k: int) -> Slate:
     if queries.eligible is not None:
         allowed[:, ~queries.eligible] = -np.inf
     n_rows, n_items = allowed.shape
-    chosen = largest(allowed, k)
-    items = (np.flatnonzero(chosen) % n_items).reshape(n_rows, min(k, n_items)).astype(np.int32)
+    items = (np.flatnonzero(largest(allowed, k)) % n_items).reshape(n_rows, min(k, n_items)).astype(np.int32)
     return Slate.best(items, np.take_along_axis(allowed, items, axis=1), k)
 
 

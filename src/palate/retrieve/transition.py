@@ -12,19 +12,22 @@ from palate.data.dataset import Dataset
 from palate.retrieve.neighbours import answers, nearest
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Queries, Ragged, Slate
+from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 
 @options
 class TransitionConfig:
     window: int = option(10, "How many likes later still count as next.", low=1)
-    fading: float = option(0.8, "Weight of one more step in between.", low=0.0, high=1.0)
+    fading: float = option(0.8, "Weight of one more step in between.", low=0.0, high=1.0, tries=(0.6,))
     backward: float = option(1 / 3, "Weight of the step from the later item to the earlier one.", low=0.0, high=1.0)
     damping: float = option(0.3, "Exponent of the popularity of the item left.", low=0.0)
-    target_damping: float = option(0.1, "Exponent of the popularity of the item reached.", low=0.0)
+    target_damping: float = option(0.1, "Exponent of the popularity of the item reached.", low=0.0, tries=(0.0, 0.3))
     neighbours: int = option(1000, "Items that each history item speaks for; 0 is all.", low=0)
     last: int = option(20, "History items used, the newest; 0 is all.", low=0)
-    decay: float = option(0.6, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0)
+    decay: float = option(
+        0.6, "Weight of a history item relative to the next newer one.", low=0.0, high=1.0,
+        tries=(0.4, 0.8, 1.0), asking=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +70,8 @@ class Transition:
         table, popularity = fitted(self.strength_, self), fitted(self.popularity_, self)
         return answers(queries.histories, table, popularity, self.config.last, self.config.decay)
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 def _steps(histories: Ragged, config: TransitionConfig, shape: tuple[int, int]) -> sparse.csr_matrix:

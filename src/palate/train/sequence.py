@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import ClassVar
 
@@ -12,19 +13,19 @@ from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
 from palate.errors import NotFittedError, PalateWarning
-from palate.retrieve.blend import hold_out, quality
+from palate.retrieve.backbone import with_weights
 from palate.retrieve.sequence import Sequence, SequenceConfig
 from palate.retrieve.top import product
 from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.train.cold import calibrated
 from palate.train.content import Content, content_of
+from palate.train.holdout import ENOUGH, hold_out, quality
 from palate.train.learner import Learner, LearnerConfig
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.windows import batches, n_batches, windows
 from palate.types import Floats, Ints, Queries, Ragged, Slate
 
-ENOUGH = 20  # held-out people needed to choose the epoch and to calibrate
 CALIBRATING = 500  # held-out people that calibrate, at most
 
 
@@ -34,6 +35,8 @@ class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     text_dim: int = option(192, "Principal axes of the text vectors that are used.", low=1)
     whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
+    refit_epochs: int = option(2, "Epochs over all data where a model learned from a part of it before.", low=0)
+    refit_pace: float = option(0.2, "Their learning rate relative to `learning_rate`.", low=0.0)
     held_out: int = option(2000, "People, at most a tenth, whose last like chooses the epoch.", low=0)
 
 
@@ -61,55 +64,95 @@ class SequenceTrainer:
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
         if len(queries) < ENOUGH:
             rest, queries, targets = data, queries.take(slice(0)), targets[:0]
-        likes = rest.histories()
-        warm = np.unique(likes.values)
-        pieces = windows(Ragged(np.searchsorted(warm, likes.values).astype(np.int32), likes.offsets), config.length)
-        if not len(pieces):
+        course = _Course.of(config, rest, encoder, runtime)
+        if not len(course.pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
             warnings.warn(text, PalateWarning, stacklevel=2)
+        model = course.run(_name(config, data, runtime), runtime, lambda model: _ndcg(model, queries, targets))
+        bare = replace(model, items=_bare(course.learner, course.known))
+        return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
+
+    def refit(self, fitted: Sequence, data: Dataset, runtime: Runtime) -> Sequence:
+        """The model after `refit_epochs` more, slow ones over all data; cold items stay calibrated as they were."""
+        if not self.config.refit_epochs:
+            return fitted
+        step = self.config.learning_rate * self.config.refit_pace
+        config = replace(self.config, epochs=self.config.refit_epochs, learning_rate=step)
+        course = _Course.of(config, data, fitted.encoder, runtime)
+        course.go_on_from(fitted)
+        model = course.run(_name(config, data, runtime), runtime, lambda model: 0.0)
+        return replace(model, stretch=fitted.stretch, shift=fitted.shift)
+
+    def scores(self, queries: Queries) -> Floats:
+        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
+
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """A learner with what it learns from. warm: (n,) the items that somebody liked, which are all it knows."""
+
+    config: SequenceTrainerConfig
+    learner: Learner
+    known: Content
+    encoder: Encoder
+    pieces: Ragged
+    warm: Ints
+
+    @staticmethod
+    def of(config: SequenceTrainerConfig, data: Dataset, encoder: Encoder, runtime: Runtime) -> "_Course":
+        likes = data.histories()
+        warm = np.unique(likes.values)
+        pieces = windows(Ragged(np.searchsorted(warm, likes.values).astype(np.int32), likes.offsets), config.length)
         known = content_of(
             data.items, encoder, text_dim=config.text_dim, whiten=config.whiten, scale=config.content_scale
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(runtime.rng("sequence.start").integers(2**62)))
             learner = Learner(config, known.rows[warm], np.bincount(pieces.values, minlength=len(warm)))
+        return _Course(config, learner, known, encoder, pieces, warm)
 
-            def quality() -> float:
-                return _ndcg(_snapshot(learner, encoder, known, warm), queries, targets)
+    def run(self, name: str, runtime: Runtime, quality_of: Callable[[Sequence], float]) -> Sequence:
+        """Train to the best epoch."""
+        config = self.config
+        epochs = Epochs(lambda rng: batches(self.pieces, config.batch, rng), n_batches(self.pieces, config.batch))
+        with torch.random.fork_rng(devices=[]):
+            train(self.learner, self.learner.loss, epochs, lambda: quality_of(self.model()), config, runtime, name)
+        return self.model()
 
-            epochs = Epochs(lambda rng: batches(pieces, config.batch, rng), n_batches(pieces, config.batch))
-            train(learner, learner.loss, epochs, quality, config, runtime, _name(config, data, runtime))
-        model = _snapshot(learner, encoder, known, warm)
-        bare = replace(model, items=_bare(learner, known))
-        return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
+    def go_on_from(self, fitted: Sequence) -> None:
+        """Set the learner to the weights of a fitted model."""
+        table, scale = self.learner.table, np.float32(self.known.scale or 1.0)
+        content = np.ascontiguousarray(fitted.content.T / scale)
+        told = product(self.known.rows[self.warm], content.T) + fitted.silence
+        with torch.no_grad():
+            table.weight.copy_(torch.from_numpy(content))
+            table.bias.copy_(torch.from_numpy(fitted.silence))
+            table.ids.copy_(torch.from_numpy(fitted.items[self.warm] - told))
+        with_weights(self.learner.network, fitted.network)
 
-    def scores(self, queries: Queries) -> Floats:
-        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
-
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
-
-
-def _snapshot(learner: Learner, encoder: Encoder, known: Content, warm: Ints) -> Sequence:
-    """What is being learned, as a model of its own."""
-    table = {name: value.numpy().copy() for name, value in learner.table.state_dict().items()}
-    items = _bare(learner, known)
-    items[warm] += table["ids"]
-    cold = np.ones(len(items), np.bool_)
-    cold[warm] = False
-    return Sequence(
-        SequenceConfig(**{one.name: getattr(learner.config, one.name) for one in fields(SequenceConfig)}),
-        encoder=encoder,
-        items=items,
-        cold=cold,
-        stretch=1.0,
-        shift=0.0,
-        network={name: value.numpy().copy() for name, value in learner.network.state_dict().items()},
-        mean=known.mean,
-        axes=known.axes,
-        words=np.ascontiguousarray(table["weight"][:, : known.n_text].T) * np.float32(known.scale),
-        silence=table["bias"],
-    )
+    def model(self) -> Sequence:
+        """What has been learned, as a model of its own."""
+        table = {name: value.numpy().copy() for name, value in self.learner.table.state_dict().items()}
+        items = _bare(self.learner, self.known)
+        items[self.warm] += table["ids"]
+        cold = np.ones(len(items), np.bool_)
+        cold[self.warm] = False
+        return Sequence(
+            SequenceConfig(**{one.name: getattr(self.config, one.name) for one in fields(SequenceConfig)}),
+            encoder=self.encoder,
+            items=items,
+            cold=cold,
+            stretch=1.0,
+            shift=0.0,
+            network={name: value.numpy().copy() for name, value in self.learner.network.state_dict().items()},
+            mean=self.known.mean,
+            axes=self.known.axes,
+            content=np.ascontiguousarray(table["weight"].T) * np.float32(self.known.scale),
+            silence=table["bias"],
+        )
 
 
 def _bare(learner: Learner, known: Content) -> Floats:

@@ -1,0 +1,193 @@
+"""Several retrievers to one: options, weights and trees learned from held-out likes, each only if it helps."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from palate.config import option, options
+from palate.contracts import Ranker, Retriever, Trainer
+from palate.data.dataset import Dataset
+from palate.rank.features import FeatureRanker
+from palate.retrieve.fuse import Fused
+from palate.retrieve.scale import standardised
+from palate.retrieve.top import BLOCK, best
+from palate.runtime import Runtime
+from palate.train.holdout import ENOUGH, hold_out, quality
+from palate.train.logit import conditional_logit
+from palate.train.search import Found, chosen
+from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Slate
+
+PER_MEMBER = 50  # candidates that each retriever brings to learn weights from
+
+
+@options
+class BlendConfig:
+    held_out: int = option(6000, "People whose last like teaches the blend, at most half of all.", low=1)
+    breadth: int = option(200, "Candidates that trees put in order.", low=1)
+    trees: bool = option(True, "Whether trees are tried on top of the weighted sum.")
+    seconds: float = option(math.inf, "Time for the search of options, of all members together.", low=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Learns how to put retrievers together.
+
+    The last like of some people is held out and the members are fitted on the rest. There each member's options are
+    chosen (see `chosen`), then weights are learned (conditional logit), then trees over what all members say
+    (LambdaRank). The people are halved and each half is asked with what the other half taught; used is the first of
+    trees, weighted sum and best member alone that has an NDCG@10 not below the simpler ones. Last, the members are
+    fitted on everything. With fewer than 20 people nothing is learned and the weights are equal.
+
+    members: retrievers, unfitted
+    wish_weights: see `Fused`
+    standby: answers where no member has anything to say, if no member reads popularity
+    """
+
+    config: BlendConfig = BlendConfig()
+    members: tuple[Retriever, ...] = field(kw_only=True)
+    wish_weights: tuple[float, ...] = ()
+    standby: Retriever | None = None
+    ranker: FeatureRanker = FeatureRanker()
+
+    def fit(self, data: Dataset, runtime: Runtime) -> tuple[Fused, tuple[Ranker, ...]]:
+        """The retriever, with the record of what was decided, and the rankers to put after it."""
+        n_people = min(self.config.held_out, data.n_users // 2)
+        rest, queries, targets = hold_out(data, n_people, runtime.rng("blend"))
+        record: dict[str, Any] = {"members": [type(one).__name__ for one in self.members], "held_out": len(queries)}
+        if len(queries) < ENOUGH:
+            fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record)
+            return self._with_standby(fused.fit(data, runtime), data, runtime), ()
+        seconds = self.config.seconds / len(self.members)
+        found = [chosen(member, rest, queries, targets, runtime, seconds) for member in self.members]
+        lesson = _Lesson(self, tuple(one.fitted for one in found), queries, targets, runtime, data.n_items)
+        fused, rankers, numbers = lesson.learned()
+        record |= {**numbers, "trials": [asdict(trial) for one in found for trial in one.trials]}
+        members = tuple(_on_everything(one, data, runtime) for one in found)
+        return self._with_standby(replace(fused, members=members, record=record), data, runtime), rankers
+
+    def _with_standby(self, fused: Fused, data: Dataset, runtime: Runtime) -> Fused:
+        if self.standby is None or "popularity" in fused.reads:
+            return fused
+        weights = (*(fused.weights or (1.0,) * len(fused.members)), 0.0)
+        wish_weights = (*fused.wish_weights, 0.0) if fused.wish_weights else ()
+        members = (*fused.members, self.standby.fit(data, runtime))
+        return replace(fused, members=members, weights=weights, wish_weights=wish_weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """Fitted members, the held-out requests, and what these people liked next."""
+
+    blend: Blend
+    members: tuple[Retriever, ...]
+    queries: Queries
+    targets: Ints
+    runtime: Runtime
+    n_items: int
+
+    def learned(self) -> tuple[Fused, tuple[Ranker, ...], dict[str, Any]]:
+        """What is used, learned from everybody, and the numbers of the decision."""
+        examples, alone = _examples(self.members, self.queries, self.targets)
+        best = int(np.argmax(alone))
+        ways, slate = {"best part": alone[best]}, None
+        if len(self.members) > 1:
+            slate = self._crossed(examples)
+            ways["weighted sum"] = self._quality(slate)
+            if self.blend.config.trees:
+                ways["trees"] = self._quality(self._crossed_trees(slate))
+        used = max(ways, key=lambda way: ways[way])  # of equals the first, which is the simplest
+        weights = tuple(np.eye(len(self.members))[best]) if used == "best part" else examples.weights()
+        rankers = (self._trees(slate),) if slate is not None and used == "trees" else ()
+        numbers = {"alone": alone, "ndcg@10": ways, "used": used, "weights": weights}
+        return self._fused(weights, tells=used == "trees"), rankers, numbers
+
+    def _crossed(self, examples: "_Examples") -> Slate:
+        """(N, breadth) what each half is shown with weights from the other, with signals, in the order of requests."""
+        parts = []
+        for half in self._halves:
+            fused = self._fused(examples.weights(np.setdiff1d(np.arange(len(self.queries)), half)), tells=True)
+            parts.append(fused.retrieve(self.queries.take(half), self.blend.config.breadth))
+        return Slate.stack(parts, parts[0].k).take(np.argsort(np.concatenate(self._halves)))
+
+    def _crossed_trees(self, slate: Slate) -> Slate:
+        """The same in the order of trees that learned from the other half."""
+        parts = []
+        for half in self._halves:
+            ranker = self._trees(slate, np.setdiff1d(np.arange(len(self.queries)), half))
+            parts.append(ranker.rank(self.queries.take(half), slate.take(half)))
+        return Slate.stack(parts, slate.k).take(np.argsort(np.concatenate(self._halves)))
+
+    def _trees(self, slate: Slate, rows: Longs | None = None) -> FeatureRanker:
+        """Trees that learned from these requests, or from all."""
+        rows = np.arange(len(slate)) if rows is None else rows
+        seed = int(self.runtime.rng("trees").integers(2**31))
+        return self.blend.ranker.learn(self.queries.take(rows), slate.take(rows), self.targets[rows], seed)
+
+    def _fused(self, weights: tuple[float, ...], *, tells: bool) -> Fused:
+        return Fused(
+            members=self.members,
+            weights=weights,
+            wish_weights=self.blend.wish_weights,
+            tells=tells,
+            n_items_=self.n_items,
+        )
+
+    def _quality(self, slate: Slate) -> float:
+        return float(quality(slate.top(10), self.targets).mean())
+
+    @property
+    def _halves(self) -> tuple[Longs, Longs]:
+        people = np.arange(len(self.queries))
+        return people[::2], people[1::2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Examples:
+    """What a conditional logit learns from.
+
+    features: (N, C, M) the z-scores of each request's candidates, the target first; real: (N, C) which of them are;
+    rows: (N,) which request each is
+    """
+
+    features: Floats
+    real: Bools
+    rows: Longs
+
+    def weights(self, requests: Longs | None = None) -> tuple[float, ...]:
+        """(M,) learned from these requests, or from all."""
+        of = np.ones(len(self.rows), np.bool_) if requests is None else np.isin(self.rows, requests)
+        return tuple(conditional_logit(self.features[of], self.real[of]).tolist())
+
+
+def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[_Examples, list[float]]:
+    """Examples, and the NDCG@10 of each member alone.
+
+    Candidates are the best unseen items of each member; a request whose target is not among them teaches nothing.
+    """
+    features, real, taught, alone = [], [], [], []
+    for rows in np.split(np.arange(len(queries)), range(BLOCK, len(queries), BLOCK)):
+        block, target = queries.take(rows), targets[rows, None]
+        said = [standardised(member.scores(block)) for member in members]
+        slates = [best(scores, block, PER_MEMBER) for scores in said]
+        alone.append(np.stack([quality(slate.top(10), targets[rows]) for slate in slates]))
+        found = np.hstack([slate.items for slate in slates])
+        reached = (found == target).any(axis=1)
+        found = np.sort(np.where(found == target, NO_ITEM, found), axis=1)
+        found[:, 1:][found[:, 1:] == found[:, :-1]] = NO_ITEM  # brought by two members
+        items = np.hstack([target, found])[reached]
+        features.append(np.stack([np.take_along_axis(scores[reached], items, axis=1) for scores in said], axis=2))
+        real.append(items != NO_ITEM)
+        taught.append(rows[reached])
+    return (
+        _Examples(np.concatenate(features), np.concatenate(real), np.concatenate(taught)),
+        np.concatenate(alone, axis=1).mean(axis=1).tolist(),
+    )
+
+
+def _on_everything(found: Found, data: Dataset, runtime: Runtime) -> Retriever:
+    """The part with its chosen options, fitted on all data."""
+    part: Retriever | Trainer = found.part
+    return part.refit(found.fitted, data, runtime) if isinstance(part, Trainer) else part.fit(data, runtime)

@@ -1,0 +1,36 @@
+"""Likes held out of the training data, to choose and to learn by what the fitted parts have not seen."""
+
+import numpy as np
+
+from palate.data.dataset import Dataset
+from palate.metrics.accuracy import NDCG
+from palate.types import Floats, Ints, Queries, Ragged, Slate
+
+LEAST_LIKES = 3  # of a person whose last like is held out
+ENOUGH = 20  # held-out people needed to decide anything
+
+
+def hold_out(data: Dataset, n_people: int, rng: np.random.Generator) -> tuple[Dataset, Queries, Ints]:
+    """The data without the last like of at most `n_people` people, their requests, and (B,) what was held out.
+
+    The last like in time or order; any like where events have neither. People in random order; left out are those
+    with fewer than 3 likes, and those who had the held-out item before.
+    """
+    events = data.events
+    likes = np.flatnonzero(events.liked)
+    if events.clock == "none":
+        likes = rng.permutation(likes)
+    likes = likes[np.argsort(events.user[likes], kind="stable")]
+    counts = np.bincount(events.user[likes], minlength=data.n_users)
+    people = rng.permutation(np.flatnonzero(counts >= LEAST_LIKES))[:n_people]
+    last = likes[np.cumsum(counts)[people] - 1]
+    rest = data.with_events(~np.isin(np.arange(len(events)), last))
+    queries, targets = rest.queries(people), events.item[last]
+    repeated = queries.seen.row_of[queries.seen.values == targets[queries.seen.row_of]]
+    fresh = np.setdiff1d(np.arange(len(people)), repeated)
+    return rest, queries.take(fresh), targets[fresh]
+
+
+def quality(slate: Slate, targets: Ints) -> Floats:
+    """(B,) NDCG@10 where each request has one right answer."""
+    return NDCG(k=10).per_user(slate, Ragged(targets, np.arange(len(targets) + 1)))

@@ -1,0 +1,74 @@
+"""The options of a retriever, chosen on held-out likes one after the other, within a time."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from palate.config import worth_trying
+from palate.contracts import Retriever
+from palate.data.dataset import Dataset
+from palate.runtime import Runtime
+from palate.train.holdout import quality
+from palate.types import Ints, Queries
+
+JUDGES = 2000  # held-out people, at most
+EVENTS = 5_000_000  # read in all trials of a part together
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One setting that was tried.
+
+    options: those that differ from the defaults; quality: NDCG@10 of held-out likes; seconds: to fit and to ask
+    """
+
+    part: str
+    options: Mapping[str, Any]
+    quality: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best setting of a part, as it was and as it was fitted without the held-out likes, and all trials."""
+
+    part: Any
+    fitted: Retriever
+    trials: tuple[Trial, ...]
+
+
+def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, seconds: float) -> Found:
+    """The part with the options that rank held-out likes best.
+
+    Coordinate search: the values that options declare as worth trying, one after the other, each kept only if it is
+    better. The larger the data the fewer are tried, and none that would likely end after `seconds`.
+    """
+    queries, targets = queries.take(slice(0, JUDGES)), targets[:JUDGES]
+    start = time.perf_counter()
+
+    def tried(part: Any, fit: Callable[[], Any]) -> tuple[Any, Any, Trial]:
+        begun = time.perf_counter()
+        fitted = fit()
+        found = float(quality(fitted.retrieve(queries, 10), targets).mean())
+        return part, fitted, Trial(type(part).__name__, _changed(part.config), found, time.perf_counter() - begun)
+
+    best, fitted, trial = tried(part, lambda: part.fit(rest, runtime))
+    trials = [trial]
+    for name, value, asking in worth_trying(part.config)[: EVENTS // max(len(rest.events), 1)]:
+        if time.perf_counter() - start + max(one.seconds for one in trials) > seconds:
+            break
+        other = replace(best, config=replace(best.config, **{name: value}))
+        refit = partial(replace, fitted, config=other.config) if asking else partial(other.fit, rest, runtime)
+        other, model, trial = tried(other, refit)
+        if trial.quality > max(one.quality for one in trials):
+            best, fitted = other, model
+        trials.append(trial)
+    return Found(best, fitted, tuple(trials))
+
+
+def _changed(config: Any) -> dict[str, Any]:
+    """The options that are not at their defaults."""
+    plain = vars(type(config)())
+    return {name: value for name, value in vars(config).items() if value != plain[name]}

@@ -1,0 +1,135 @@
+"""Learning how to put retrievers together, with members that are right, wrong or of no use."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from conftest import checkerboard
+from palate.config import option, options
+from palate.retrieve.popular import Popular
+from palate.retrieve.top import retrieve_in_blocks
+from palate.train.blend import Blend, BlendConfig
+from retrieve.fakes import asking
+
+
+@options
+class OracleConfig:
+    sign: float = option(1.0, "Whether it is right.")
+    noise: float = option(0.0, "What is added to its scores, times the item's row number modulo 7.")
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """Knows the board: the other items of the history's taste, the lower rows first."""
+
+    config: OracleConfig = OracleConfig()
+    fits: list = field(default_factory=list)
+    reads: ClassVar = frozenset({"history"})
+
+    def fit(self, data, runtime):
+        self.fits.append(len(data.events))
+        return self
+
+    def scores(self, queries):
+        taste = np.array([row[-1] % 2 if len(row) else -1 for row in queries.histories])
+        items = np.arange(20)
+        right = self.config.sign * (items[None] % 2 == taste[:, None]) * (20 - items)
+        return (right + self.config.noise * (items % 7)).astype(np.float32)
+
+    def retrieve(self, queries, k, among=None):
+        return retrieve_in_blocks(self.scores, queries, k, among)
+
+
+def oracle(**options):
+    return Oracle(OracleConfig(**options))
+
+
+def learned(runtime, *members, data=None, **options):
+    return Blend(BlendConfig(**options), members=members).fit(data or checkerboard(), runtime)
+
+
+def test_the_member_that_is_right_is_found(runtime):
+    fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    record = fused.record
+    assert fused.weights == (0, 1)
+    assert rankers == ()
+    assert record["members"] == ["Oracle", "Oracle"]
+    assert record["held_out"] == 20
+    assert record["used"] == "best part"  # the sum is no better, and a part is simpler
+    assert record["ndcg@10"] == {"best part": record["alone"][1], "weighted sum": record["alone"][1]}
+    assert record["alone"][1] > record["alone"][0]
+
+
+def test_members_learn_without_the_held_out_likes_and_are_then_fitted_on_all(runtime):
+    one, data = oracle(), checkerboard()
+    learned(runtime, one, Popular(), data=data)
+    assert one.fits == [len(data.events) - 20, len(data.events)]
+
+
+def test_a_sum_that_does_harm_is_not_used(runtime, monkeypatch):
+    monkeypatch.setattr("palate.train.blend.conditional_logit", lambda features, real: np.array([1.0, 0.0]))
+    fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    assert fused.record["used"] == "best part"
+    assert fused.weights == (0, 1)
+    assert fused.record["ndcg@10"]["weighted sum"] < fused.record["ndcg@10"]["best part"]
+
+
+def test_too_few_people_leave_equal_weights_and_say_so(runtime):
+    fused, rankers = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=10))
+    assert fused.weights == ()
+    assert rankers == ()
+    assert fused.record == {"members": ["Oracle", "Popular"], "held_out": 5}
+    assert np.isfinite(fused.scores(asking([0]))).all()
+
+
+def test_trees_are_used_where_a_sum_cannot_say_it(runtime):
+    # one member is right about even, the other about odd items, and each is loud where it is wrong
+    board = checkerboard(n_users=400)
+    fused, rankers = learned(runtime, Half(0), Half(1), data=board, held_out=200)
+    ways = fused.record["ndcg@10"]
+    assert fused.record["used"] == "trees"
+    assert ways["trees"] > ways["weighted sum"]
+    assert len(rankers) == 1
+    slate = fused.retrieve(board.queries(np.arange(5)), 20)
+    ranked = rankers[0].rank(board.queries(np.arange(5)), slate)
+    assert np.array_equal(np.sort(ranked.items), np.sort(slate.items))
+
+
+@dataclass(frozen=True, eq=False)
+class Half(Oracle):
+    """Right for people of one taste; for the others the opposite of right, and louder."""
+
+    of: int = 0
+
+    def __init__(self, of):
+        object.__setattr__(self, "config", OracleConfig())
+        object.__setattr__(self, "fits", [])
+        object.__setattr__(self, "of", of)
+
+    def scores(self, queries):
+        taste = np.array([row[-1] % 2 if len(row) else -1 for row in queries.histories])
+        sign = np.where(taste == self.of, 1.0, -0.5)[:, None]
+        return (sign * super().scores(queries)).astype(np.float32)
+
+
+def test_popularity_stands_by_for_strangers(runtime):
+    board = checkerboard()
+    fused, _ = Blend(members=(oracle(),), standby=Popular()).fit(board, runtime)
+    assert fused.weights == (1.0, 0.0)
+    expected = Popular().fit(board, runtime).retrieve(asking([]), 3).items
+    assert fused.retrieve(asking([]), 3).items.tolist() == expected.tolist()
+
+
+def test_the_same_seed_learns_the_same(runtime):
+    members = (Half(0), Half(1))
+    first, again = (learned(runtime, *members, data=replace(checkerboard(n_users=400))) for _ in range(2))
+    assert first[0].record["ndcg@10"] == again[0].record["ndcg@10"]
+    assert [one.boosters_ for one in first[1]] == [one.boosters_ for one in again[1]]
+
+
+@pytest.mark.parametrize("n_people", [5, 30])
+def test_no_more_people_than_asked_for_lose_a_like(runtime, n_people):
+    fused, _ = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=100), held_out=n_people)
+    assert fused.record["held_out"] == n_people

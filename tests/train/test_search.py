@@ -1,0 +1,72 @@
+"""Options chosen on held-out likes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conftest import checkerboard
+from palate.config import option, options, worth_trying
+from palate.retrieve.neighbours import ItemKNN
+from palate.train import search
+from palate.train.holdout import hold_out
+from palate.train.search import chosen
+from train.test_blend import Oracle, oracle
+
+
+@options
+class TunableConfig:
+    sign: float = option(-1.0, "Whether it is right.", tries=(0.5, 1.0))
+    noise: float = option(3.0, "What is added to its scores.", tries=(0.0,), asking=True)
+
+
+def tunable():
+    return replace(oracle(), config=TunableConfig())
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    rest, queries, targets = hold_out(checkerboard(), 40, np.random.default_rng(0))
+    return rest, queries, targets
+
+
+def test_options_that_are_only_read_when_asking_come_first():
+    assert worth_trying(TunableConfig()) == [("noise", 0.0, True), ("sign", 0.5, False), ("sign", 1.0, False)]
+
+
+def test_each_option_is_tried_and_the_best_is_kept(lesson, runtime):
+    found = chosen(tunable(), *lesson, runtime, np.inf)
+    qualities = [trial.quality for trial in found.trials]
+    assert [trial.options for trial in found.trials[:2]] == [{}, {"noise": 0.0}]
+    assert [trial.options["sign"] for trial in found.trials[2:]] == [0.5, 1.0]
+    assert found.part.config.sign == (0.5 if qualities[2] >= qualities[3] else 1.0)
+    assert found.part.config.noise == (3.0 if qualities[0] >= qualities[1] else 0.0)
+    assert max(qualities) > qualities[0]
+
+
+def test_an_option_read_when_asking_needs_no_new_fit(lesson, runtime):
+    part = tunable()
+    chosen(part, *lesson, runtime, np.inf)
+    assert len(part.fits) == 3  # as given, and two signs
+
+
+def test_no_time_leaves_the_options_as_they_are(lesson, runtime):
+    found = chosen(tunable(), *lesson, runtime, 0.0)
+    assert found.part.config == TunableConfig()
+    assert len(found.trials) == 1
+
+
+def test_large_data_are_searched_less(lesson, runtime, monkeypatch):
+    monkeypatch.setattr(search, "EVENTS", 2 * len(lesson[0].events))
+    assert len(chosen(tunable(), *lesson, runtime, np.inf).trials) == 3
+
+
+def test_what_was_chosen_is_what_was_fitted(lesson, runtime):
+    found = chosen(ItemKNN(), *lesson, runtime, np.inf)
+    again = found.part.fit(lesson[0], runtime)
+    assert (found.fitted.scores(lesson[1]) == again.scores(lesson[1])).all()
+    assert found.fitted.config == found.part.config
+
+
+def test_a_part_without_declared_values_is_tried_once(lesson, runtime):
+    assert len(chosen(Oracle(), *lesson, runtime, np.inf).trials) == 1
