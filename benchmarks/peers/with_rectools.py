@@ -44,7 +44,10 @@ def sasrec() -> "TransformerPeer":
 
 @dataclass(frozen=True, eq=False)
 class Ease:
-    """weights_: (n_items, n_items) zero for items without a like."""
+    """EASE as the library scores it, which is with the transpose of the published weights.
+
+    weights_: (n_items, n_items) from history item to scored item, zero for items without a like
+    """
 
     regularisation: float
     weights_: Floats | None = None
@@ -58,7 +61,7 @@ class Ease:
         model.fit(told)
         items = told.item_id_map.get_external_sorted_by_internal().astype(np.int32)
         weights = np.zeros((data.n_items, data.n_items), np.float32)
-        weights[np.ix_(items, items)] = model.weight
+        weights[np.ix_(items, items)] = model.weight.T  # its ranker multiplies a history with rows
         return replace(self, weights_=weights)
 
     def scores(self, queries: Queries) -> Floats:
