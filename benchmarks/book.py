@@ -54,7 +54,7 @@ class Book:
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path.name}: not the rows of a benchmark ({error}); run it again") from None
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-            columns = {name: file[name].astype(np.float32) for name in file.files}
+            columns = {name: file[name] for name in file.files}
         return Book(about, rows, columns)
 
     def ready_for(self, recipes: Sequence[str], codes: Mapping[bool, str], *, mixed: bool) -> "Book":
@@ -92,9 +92,7 @@ class Book:
         }
         text = json.dumps(plain(tree), indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf8")
-        # half precision: a value of at most 1 keeps three digits, far finer than its interval
-        packed = {name: values.astype(np.float16) for name, values in self.columns.items()}
-        np.savez_compressed(path.with_suffix(".npz"), **packed)  # type: ignore[arg-type]
+        np.savez_compressed(path.with_suffix(".npz"), **self.columns)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,14 @@ def lines(rows: Sequence[Row], columns: Mapping[str, Floats], about: About) -> l
     return sorted(found, key=lambda line: -line.value.mean)
 
 
-def against_best(
-    found: Sequence[Line], rows: Sequence[Row], columns: Mapping[str, Floats]
-) -> tuple[Comparison, ...]:
+def against_best(found: Sequence[Line], rows: Sequence[Row], columns: Mapping[str, Floats]) -> tuple[Comparison, ...]:
     """The best of ours on the whole test minus every other line, paired over users; one family for Holm."""
     ours = [line.recipe for line in found if not line.peer]
     if not ours:
         return ()
-    values = {line.recipe: averaged([row for row in rows if row.recipe == line.recipe], columns)[:, 0] for line in found}
+    values = {
+        line.recipe: averaged([row for row in rows if row.recipe == line.recipe], columns)[:, 0] for line in found
+    }
     best, others = ours[0], [line.recipe for line in found if line.recipe != ours[0]]
     differences = [values[best] - values[other] for other in others]
     ps = [paired_p(one, _rng()) for one in differences]
@@ -84,7 +84,8 @@ def against_best(
 
 def averaged(rows: Sequence[Row], columns: Mapping[str, Floats]) -> Floats:
     """(Q, 1 + slices) each user's mean over the seeds."""
-    mean: Floats = np.mean([columns[row.key] for row in rows], axis=0, dtype=np.float64).astype(np.float32)
+    values = np.stack([columns[row.key] for row in rows])
+    mean: Floats = values.mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean
 
 

@@ -21,10 +21,11 @@ How to read a table:
   own code on the same train events and asked the same requests in the same process; what tuning each was allowed stands
   below its table, and ours got none. Rows with a source were published by others, with their own code and often their
   own choice of settings on test: the protocol is the same as far as it is described, the runs are not ours.
-* Brackets are 95 % bootstrap intervals over users. *± between seeds* is the standard deviation of the seeds' means, "=" where
-  another seed gives the same lists, empty where one seed was run. Neither says how another data set would turn out.
-* "Ahead" and "behind" mean that a paired permutation test over users, corrected by Holm for all lines of the table, gives
-  p < .05 and that the interval of the difference leaves out 0. Everything else is called no difference.
+* Brackets are 95 % bootstrap intervals over users. *± between seeds* is the standard deviation of the seeds' means, "="
+  where another seed gives everybody the same value, empty where one seed was run. Neither says how
+  another data set would turn out.
+* "Ahead" and "behind" mean that a paired permutation test over users, corrected by Holm for all lines of the table,
+  gives p < .05 and that the interval of the difference leaves out 0. Everything else is called no difference.
 * Protocol A: models learn from train alone; the validation event enters test histories but not training. Protocol B, in
   tables of its own: refitted on train and validation. B is easier, and the two are never compared.
 * Test tables of MovieLens-100K were looked at while fusion was being built, so its rows are those of a development set;
@@ -58,8 +59,8 @@ def section(view: View, found: Table, protocol: str) -> str:
     lines = [
         f"Protocol {protocol}. {view.protocol}",
         "",
-        f"{data['users']} users, {data['items']} items, {data['events']} events, of these {data['train events']} to train "
-        f"on; {validating}{data['test users']} test users.",
+        f"{data['users']} users, {data['items']} items, {data['events']} events, of these {data['train events']} to "
+        f"train on; {validating}{data['test users']} test users.",
         "",
         *table(view, found),
         "",
@@ -117,7 +118,11 @@ def verdicts(view: View, found: Table) -> list[str]:
     if not ours:
         return ["No recipe of ours was run."]
     best, said = ours[0], []
-    for verdict, words in (("behind", "is **behind**"), ("no difference", "shows no difference from"), ("ahead", "is ahead of")):
+    for verdict, words in (
+        ("behind", "is **behind**"),
+        ("no difference", "shows no difference from"),
+        ("ahead", "is ahead of"),
+    ):
         named = [_against(one) for one in found.comparisons if one.verdict == verdict]
         said += [f"* {best.recipe} {words} {', '.join(named)}."] if named else []
     higher = [
@@ -140,7 +145,7 @@ def _against(one: Comparison) -> str:
 
 
 def sliced(found: Table) -> list[str]:
-    """Where the best of ours, `classic` and the best peer are good: by count of the answer and length of the history."""
+    """Where the best of ours, `classic` and the best peer are good: by count of answer, by history."""
     shown = _compared(found.lines)
     if not shown:
         return []
@@ -149,7 +154,9 @@ def sliced(found: Table) -> list[str]:
         for at, part in enumerate(shown[0].slices):
             if part.group == group:
                 values = [line.slices[at].value for line in shown]
-                rows.append(f"| {GROUPS[group].format(part.name)} | {part.value.n:,} | {' | '.join(map(_bounds, values))} |")
+                rows.append(
+                    f"| {GROUPS[group].format(part.name)} | {part.value.n:,} | {' | '.join(map(_bounds, values))} |"
+                )
     heads = " | ".join(line.recipe for line in shown)
     return [f"| {NAMES[found.about.metric]} | users | {heads} |", "|---" * (len(shown) + 2) + "|", *rows, ""]
 
@@ -179,4 +186,12 @@ def circumstances(found: Table) -> list[str]:
         lines.append(f"**Rows of different versions of the code stand in this table:** {made}.")
     sha = found.about.data["sha256"][:12]
     seed = found.about.split_seed
-    return [*(f"* {line}" for line in [*lines, f"Data {sha}, split by seed {seed}. {'. '.join(note.rstrip('.') for note in found.about.notes)}."])]
+    return [
+        *(
+            f"* {line}"
+            for line in [
+                *lines,
+                f"Data {sha}, split by seed {seed}. {'. '.join(note.rstrip('.') for note in found.about.notes)}.",
+            ]
+        )
+    ]

@@ -38,7 +38,7 @@ class Row:
     """One recipe with one seed.
 
     peer: another library's. allowed: the tuning it got. code: of this library, see `book.code_versions`.
-    seedless: another seed gave the same lists.
+    seedless: another seed gave everybody the same value.
     """
 
     recipe: str

@@ -47,7 +47,7 @@ def run(
 ) -> list[Path]:
     """Add or replace rows of the recipes in the benchmark's books, and return where these lie.
 
-    A recipe whose second seed gives the same lists as its first is asked no further.
+    A recipe whose second seed gives everybody the same value as its first is asked no further.
     """
     whole, cut = SETS[name].load(data, Runtime(seed=SPLIT_SEED))
     cut = refitted(cut) if protocol == "B" else cut
@@ -77,7 +77,9 @@ def run(
     return [one.path for one in asked]
 
 
-def _rows(asked: list[_Asked], recipe: str, seeds: Sequence[int], train: Dataset, codes: Mapping[bool, str]) -> list[_Asked]:
+def _rows(
+    asked: list[_Asked], recipe: str, seeds: Sequence[int], train: Dataset, codes: Mapping[bool, str]
+) -> list[_Asked]:
     """The tables with the recipe's rows, written down after each seed."""
     known = [row for row in asked[0].book.rows if row.recipe == recipe and row.seedless]
     seeds = [seed for seed in seeds if not known or seed == known[0].seed]
@@ -90,9 +92,7 @@ def _rows(asked: list[_Asked], recipe: str, seeds: Sequence[int], train: Dataset
             return [_written(one, _seedless(one.book, recipe)) for one in asked]
         for at, (one, trial) in enumerate(zip(asked, trials, strict=True)):
             judged = one.exam.judged({recipe: trial.on_pairs})
-            row = Row(
-                recipe, seed, peer, allowed, False, codes[peer], _environment(peer), trial.result, judged
-            )
+            row = Row(recipe, seed, peer, allowed, False, codes[peer], _environment(peer), trial.result, judged)
             asked[at] = _written(one, one.book.having(row, trial.columns))
         first = first or trials
         value = trials[0].result.test[asked[0].exam.metric.name]

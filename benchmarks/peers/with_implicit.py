@@ -21,12 +21,16 @@ from palate.runtime import Runtime
 from palate.types import STRANGER, Floats, Queries, Slate
 
 NEIGHBOURS = (20, 100, 500)  # 20 is the default
-ALS = (
+ALS: tuple[dict[str, Any], ...] = (
     {},
     {"factors": 64, "regularization": 0.05, "alpha": 2.0},  # as in the library's tutorial
     {"factors": 128, "regularization": 10.0, "alpha": 10.0},
 )
-BPR = ({}, {"learning_rate": 0.05}, {"factors": 63, "learning_rate": 0.05, "regularization": 0.001})
+BPR: tuple[dict[str, Any], ...] = (
+    {},
+    {"learning_rate": 0.05},
+    {"factors": 63, "learning_rate": 0.05, "regularization": 0.001},
+)
 
 
 def cosine() -> Tuned:
@@ -92,7 +96,8 @@ class LeastSquares:
         history = history_matrix(queries.histories, len(model.item_factors))
         with threadpool_limits(1, "blas"):
             vectors: Floats = model.recalculate_user(np.arange(len(queries)), history)
-            return vectors @ model.item_factors.T
+            scores: Floats = vectors @ model.item_factors.T
+        return scores
 
     def retrieve(self, queries: Queries, k: int) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k)

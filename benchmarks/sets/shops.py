@@ -1,6 +1,5 @@
 """The shop protocols: Amazon Beauty, Amazon Industrial and LLMRank Games, whole and with held-out cold items."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +69,7 @@ def games_cold(folder: Path, runtime: Runtime) -> tuple[Dataset, Split]:
 
 def _beauty(folder: Path) -> Dataset:
     place = folder / "amazon-beauty"
-    return palate.read(
-        events=place / "events.tsv", items=place / "items.tsv", columns={"items": {"title": "text"}}
-    )
+    return palate.read(events=place / "events.tsv", items=place / "items.tsv", columns={"items": {"title": "text"}})
 
 
 def _games(folder: Path) -> Dataset:

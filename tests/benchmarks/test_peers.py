@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
 from benchmarks.peers import PEERS, make
 from benchmarks.peers.tuned import Tuned
 from benchmarks.peers.with_implicit import LeastSquares, Neighbours, PairwiseRanking
+
 from conftest import checkerboard
 from evaluation.fakes import Fake
 from palate.retrieve.history import history_matrix
@@ -80,10 +80,9 @@ class TestRecTools:
         pytest.importorskip("rectools")
 
     def test_ease_gives_the_same_scores_as_its_own_recommend(self):
+        from benchmarks.peers.with_rectools import Ease, interactions
         from rectools import Columns, dataset
         from rectools.models import EASEModel
-
-        from benchmarks.peers.with_rectools import Ease, interactions
 
         told = dataset.Dataset.construct(interactions(BOARD))
         model = EASEModel(regularization=500.0).fit(told)
@@ -95,9 +94,8 @@ class TestRecTools:
 
     @pytest.mark.parametrize("categories", [False, True])
     def test_sasrec_gives_the_same_scores_as_its_own_recommend(self, categories):
-        from rectools import Columns
-
         from benchmarks.peers.with_rectools import TransformerPeer, _described, interactions
+        from rectools import Columns
 
         tiny = {"n_factors": 8, "n_heads": 1, "n_blocks": 1, "session_max_len": 4}
         fitted = TransformerPeer(tiny, categories, most_epochs=2).fit(BOARD, Runtime())
