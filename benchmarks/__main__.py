@@ -4,17 +4,17 @@ import argparse
 from pathlib import Path
 
 from benchmarks.page import page
+from benchmarks.peers import PEERS
+from benchmarks.run import run
 from benchmarks.sets import SETS
-from palate.build import Recipe
-from palate.cli.outcome import table
-from palate.evaluation.evaluate import evaluate
-from palate.runtime import Runtime
+from palate.build import RECIPES
+from palate.errors import PalateError
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-RECIPES = ("popular", "item-knn", "ease", "ials", "bm25", "zero-shot", "classic", "balanced")
-UNAGED = {"popular": Recipe(("popular",), {"popular": {"half_life_days": 0.0}})}  # as published tables count
+OURS = ("popular", "item-knn", "ease", "ials", "bm25", "zero-shot", "classic", "balanced")
+GROUPS = {"ours": OURS, "peers": tuple(PEERS)}
 
 
 def main() -> None:
@@ -22,22 +22,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}; all if none is given")
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of data")
-    parser.add_argument("--recipes", default=",".join(RECIPES), help="names by comma")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--recipes",
+        default="ours",
+        help=f"names by comma, whose rows are added or replaced: any recipe, {', '.join(PEERS)}, or ours, or peers",
+    )
+    parser.add_argument("--seeds", default="0", help="by comma; a recipe that does not differ by seed runs twice")
+    parser.add_argument("--protocol", choices=("A", "B"), default="A", help="B refits on train + validation")
+    parser.add_argument("--mixed", action="store_true", help="keep rows that other code made")
     parser.add_argument("--page-only", action="store_true", help="run nothing")
     given = parser.parse_args()
-    if unknown := set(given.sets) - set(SETS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SETS)}")
-    for name in () if given.page_only else given.sets or SETS:
-        runtime = Runtime(seed=given.seed, quiet=False)
-        cut = SETS[name].load(given.data, runtime)
-        whole = cut.test.known
-        found = evaluate(whole, given.recipes.split(","), split=cut, composed=UNAGED, runtime=runtime)
-        RESULTS.mkdir(exist_ok=True)
-        text = found.to_json().replace(f"{given.data}/", "")  # where the data lie is nobody's concern
-        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf8")
-        print(f"{name}\n{table(found)}\n", flush=True)
-    PAGE.write_text(page(RESULTS), encoding="utf8")
+    recipes = [one for name in given.recipes.split(",") for one in GROUPS.get(name, (name,))]
+    if unknown := set(given.sets) - set(SETS) | set(recipes) - set(RECIPES) - set(PEERS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join((*SETS, *RECIPES, *PEERS))}")
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    try:
+        for name in () if given.page_only else given.sets or SETS:
+            run(name, recipes, seeds, given.protocol, given.data, RESULTS, mixed=given.mixed)
+        PAGE.write_text(page(RESULTS), encoding="utf8")
+    except PalateError as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from palate.contracts import Metric
 from palate.data.audit import audit, refuse_leaks
 from palate.data.dataset import Dataset
 from palate.data.split import Split
@@ -13,7 +14,7 @@ from palate.data.split import split as split_named
 from palate.evaluation import lists, pairs
 from palate.evaluation.compare import Interval, holm, intervals, paired_p
 from palate.evaluation.conclusions import conclude
-from palate.evaluation.cost import measured
+from palate.evaluation.cost import Cost, measured
 from palate.evaluation.environment import environment
 from palate.evaluation.pairs import Pairs
 from palate.evaluation.ranking import answered, sampled_candidates
@@ -53,33 +54,33 @@ def experiment(
     cut = _cut(data, split, candidates, runtime)
     findings = audit(cut)
     refuse_leaks(findings)
-    exam = _Exam(cut, k, slices(cut.test, cut.train), pairs.labelled_pairs(cut.test), runtime)
+    exam = Exam(cut, k, NDCG(k), slices(cut.test, cut.train), pairs.labelled_pairs(cut.test), runtime)
     trials = [exam.trial(recipe, fit, recipe in recipes) for recipe in dict.fromkeys([FLOOR, *recipes])]
     results = tuple(trial.result for trial in trials)
     comparisons = _comparisons({trial.result.recipe: trial.columns for trial in trials}, exam.parts, runtime)
     judged = exam.judged({trial.result.recipe: trial.on_pairs for trial in trials})
     return Experiment(
-        metric=NDCG(k).name,
+        metric=exam.metric.name,
         k=k,
         seed=runtime.seed,
         split=cut.name,
         protocol=_protocol(cut),
         budget=budget,
         notes=data.notes + cut.notes,
-        data=_data(data, cut),
+        data=counted(data, cut),
         environment=environment(),
         findings=findings,
-        warnings=_warnings(cut),
+        warnings=cautions(cut),
         recipes=results,
         pairs=judged,
         comparisons=comparisons,
-        conclusions=conclude(NDCG(k).name, results, comparisons, judged),
+        conclusions=conclude(exam.metric.name, results, comparisons, judged),
         frame=data.frame,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Trial:
+class Trial:
     """A recipe's result, its main metric per test user on everything and on each slice (Q, 1 + slices), and its
     scores of the labelled pairs (N,)."""
 
@@ -89,22 +90,30 @@ class _Trial:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Exam:
-    """What every recipe is asked, the same for all."""
+class Exam:
+    """What every recipe is asked, the same for all.
+
+    metric: the main one, which recipes are compared by, on the whole test and on its `parts`.
+    """
 
     cut: Split
     k: int
+    metric: Metric
     parts: tuple[Slice, ...]
     labelled: Pairs
     runtime: Runtime
 
-    def trial(self, recipe: str, fit: Fit, asked: bool) -> _Trial:
+    def trial(self, recipe: str, fit: Fit, asked: bool) -> Trial:
         """Fit one recipe and ask it everything; the model is let go afterwards."""
+        model, cost = measured(lambda: fit(recipe, self.cut.train, self.runtime))
+        return self.answered(recipe, model, cost, asked)
+
+    def answered(self, recipe: str, model: Recommender, fit_cost: Cost, asked: bool = True) -> Trial:
+        """Ask a recommender that was fitted on train everything."""
         train, validation, test, runtime = self.cut.train, self.cut.validation, self.cut.test, self.runtime
-        model, fit_cost = measured(lambda: fit(recipe, train, runtime))
         slate, ask_cost = measured(lambda: answered(model, test, self.k, runtime))
         truths = [test.truth, *(part.truth for part in self.parts)]
-        columns = np.stack([NDCG(self.k).per_user(slate, one) for one in truths], axis=1)
+        columns = np.stack([self.metric.per_user(slate, one) for one in truths], axis=1)
         in_parts = intervals(columns, runtime.rng("bootstrap"))[1:]
         result = RecipeResult(
             recipe=recipe,
@@ -117,7 +126,7 @@ class _Exam:
             beyond=lists.per_user(slate, test.queries(), train, runtime),
             catalogue=lists.together(slate, train, test.users, columns[:, 0]),
         )
-        return _Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime))
+        return Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime))
 
     def judged(self, scores: Mapping[str, Floats]) -> tuple[PairResult, ...]:
         """Recipes and the rules that only count, on labelled pairs."""
@@ -175,7 +184,8 @@ def _protocol(cut: Split) -> str:
     return f"one answer among {others} other items the user has not had; models see train, histories also validation"
 
 
-def _data(data: Dataset, cut: Split) -> dict[str, str]:
+def counted(data: Dataset, cut: Split) -> dict[str, str]:
+    """How much there is of everything, and the hash of the data."""
     return {
         "users": f"{data.n_users:,}",
         "items": f"{data.n_items:,}",
@@ -188,7 +198,8 @@ def _data(data: Dataset, cut: Split) -> dict[str, str]:
     }
 
 
-def _warnings(cut: Split) -> tuple[str, ...]:
+def cautions(cut: Split) -> tuple[str, ...]:
+    """What a reader must know before believing numbers on this split."""
     found = []
     if cut.test.candidates is not None:
         found.append(

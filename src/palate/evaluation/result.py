@@ -124,7 +124,7 @@ class Experiment:
     def to_json(self) -> str:
         """All of it; a number that does not exist is null."""
         tree = {"format": FORMAT, **dataclasses.asdict(self)}
-        return json.dumps(_without_nan(tree), indent=1, ensure_ascii=False, allow_nan=False)
+        return json.dumps(plain(tree), indent=1, ensure_ascii=False, allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> "Experiment":
@@ -133,27 +133,28 @@ class Experiment:
             tree = json.loads(text)
             if tree.pop("format") != FORMAT:
                 raise ValueError("another format")
-            return typing.cast(Experiment, _built(Experiment, tree))
+            return typing.cast(Experiment, built(Experiment, tree))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"experiment: not the JSON of an experiment ({error}); run it again") from None
 
 
-def _without_nan(node: Any) -> Any:
+def plain(node: Any) -> Any:
+    """A tree of values with null for every number that does not exist, as JSON wants it."""
     if isinstance(node, dict):
-        return {key: _without_nan(value) for key, value in node.items()}
+        return {key: plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_without_nan(value) for value in node]
+        return [plain(value) for value in node]
     return None if isinstance(node, float) and math.isnan(node) else node
 
 
-def _built(kind: Any, node: Any) -> Any:
+def built(kind: Any, node: Any) -> Any:
     """A tree of JSON values as the declared type."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
-        return tuple(_built(args[0], one) for one in node)
+        return tuple(built(args[0], one) for one in node)
     if origin is dict:
-        return {key: _built(args[1], value) for key, value in node.items()}
+        return {key: built(args[1], value) for key, value in node.items()}
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return typing.cast(Any, kind)(**{name: _built(hints[name], value) for name, value in node.items()})
+        return typing.cast(Any, kind)(**{name: built(hints[name], value) for name, value in node.items()})
     return math.nan if kind is float and node is None else node
