@@ -10,13 +10,11 @@ from palate.config import option, options
 from palate.errors import ContractError, NotFittedError
 from palate.types import NO_ITEM, Floats, Ints, Queries, Slate
 
-OWN = ("place", "history length")  # features beside a slate's signals
-
 
 @options
 class FeatureRankerConfig:
     trees: int = option(150, "Trees of one booster.", low=1)
-    leaves: int = option(15, "Leaves of a tree.", low=2)
+    leaves: int = option(7, "Leaves of a tree.", low=2)
     learning_rate: float = option(0.05, "Weight of a tree.", low=1e-4, high=1.0)
     least: int = option(50, "Candidates in a leaf, at least.", low=1)
     ridge: float = option(10.0, "Pull of the leaves towards 0.", low=0.0)
@@ -55,7 +53,7 @@ class FeatureRanker:
         config = self.config
         chosen = {
             "objective": "lambdarank",
-            "lambdarank_truncation_level": 10,
+            "lambdarank_truncation_level": 30,
             "num_leaves": config.leaves,
             "learning_rate": config.learning_rate,
             "min_data_in_leaf": config.least,
@@ -104,12 +102,11 @@ class FeatureRanker:
 
 
 def features(queries: Queries, slate: Slate) -> Floats:
-    """(B, K, F) what trees read of a candidate: its place in the slate, the history's length, and the slate's signals.
+    """(B, K, F) what trees read of a candidate: the history's length, the slate's score and its signals.
 
     Training and serving both come through here. Raises ContractError for a slate without signals.
     """
     if slate.signals is None:
         raise ContractError("FeatureRanker: the slate carries no signals; it needs a retriever that tells them")
-    place = np.broadcast_to(np.arange(slate.k, dtype=np.float32), slate.items.shape)
     length = np.broadcast_to(queries.histories.lengths[:, None].astype(np.float32), slate.items.shape)
-    return np.concatenate([place[:, :, None], length[:, :, None], slate.signals], axis=2)
+    return np.concatenate([length[:, :, None], slate.scores[:, :, None], slate.signals], axis=2)
