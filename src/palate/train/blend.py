@@ -55,7 +55,7 @@ class Blend:
     def fit(self, data: Dataset, runtime: Runtime) -> tuple[Fused, tuple[Ranker, ...]]:
         """The retriever, with the record of what was decided, and the rankers to put after it."""
         n_people = min(self.config.held_out, data.n_users // 2)
-        rest, queries, targets = hold_out(data, n_people, runtime.rng("blend"))
+        rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
         record: dict[str, Any] = {"members": [type(one).__name__ for one in self.members], "held_out": len(queries)}
         if len(queries) < ENOUGH:
             fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record)

@@ -35,6 +35,7 @@ class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     text_dim: int = option(192, "Principal axes of the text vectors that are used.", low=1)
     whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
+    updates: int = option(5500, "Steps, about, at most: the more likes the fewer epochs.", low=1)
     refit_epochs: int = option(2, "Epochs over all data where a model learned from a part of it before.", low=0)
     refit_pace: float = option(0.2, "Their learning rate relative to `learning_rate`.", low=0.0)
     held_out: int = option(2000, "People, at most a tenth, whose last like chooses the epoch.", low=0)
@@ -116,8 +117,9 @@ class _Course:
 
     def run(self, name: str, runtime: Runtime, quality_of: Callable[[Sequence], float]) -> Sequence:
         """Train to the best epoch."""
-        config = self.config
-        epochs = Epochs(lambda rng: batches(self.pieces, config.batch, rng), n_batches(self.pieces, config.batch))
+        config, in_one = self.config, n_batches(self.pieces, self.config.batch)
+        config = replace(config, epochs=min(config.epochs, max(1, round(config.updates / max(in_one, 1)))))
+        epochs = Epochs(lambda rng: batches(self.pieces, config.batch, rng), in_one)
         with torch.random.fork_rng(devices=[]):
             train(self.learner, self.learner.loss, epochs, lambda: quality_of(self.model()), config, runtime, name)
         return self.model()
