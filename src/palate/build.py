@@ -15,6 +15,7 @@ from palate.errors import ConfigError, PalateWarning
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
+from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
 from palate.retrieve.fuse import Fused, FusedConfig
@@ -65,12 +66,22 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def fit(recipe: str | Recipe, data: Dataset, runtime: Runtime, *, encoder: str = "auto") -> Recommender:
+def fit(
+    recipe: str | Recipe,
+    data: Dataset,
+    runtime: Runtime,
+    *,
+    encoder: str = "auto",
+    diversify: Mapping[str, Any] | None = None,
+) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
-    encoder: see `make_encoder`. Raises ConfigError for an unknown recipe, part or option.
+    encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
+    Raises ConfigError for an unknown recipe, part or option.
     """
-    return dataclasses.replace(made := make(recipe, encoder=encoder), retriever=made.retriever.fit(data, runtime))
+    made = make(recipe, encoder=encoder)
+    last = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
+    return dataclasses.replace(made, retriever=made.retriever.fit(data, runtime), rankers=(*made.rankers, *last))
 
 
 def make(recipe: str | Recipe, *, encoder: str = "auto") -> Recommender:
@@ -102,12 +113,19 @@ def make_encoder(name: str) -> Encoder:
     return TransformerEncoder(TransformerConfig(model=DEFAULT_MODEL if name == "auto" else name))
 
 
+def make_diversify(values: Mapping[str, Any], encoder: str = "auto") -> Diversify:
+    """The ranker with these options of DiversifyConfig; raises ConfigError for one that is unknown or out of range."""
+    config = configured(DiversifyConfig, values, "diversify")
+    return Diversify(config, make_encoder(encoder) if config.mmr and config.alike == "text" else None)
+
+
 def kinds() -> dict[str, type]:
     """Every class that a saved model may hold, by name."""
     from palate.encode.transformer import TransformerConfig, TransformerEncoder
 
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
+    values += [Diversify, DiversifyConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     return {kind.__name__: kind for kind in (*parts, *values, *texts, Fused, FusedConfig)}
 

@@ -69,6 +69,24 @@ def slice_plot(group: str, values: Mapping[str, Mapping[str, Interval]], label: 
         return _svg(figure, f"{label} by {group} of {', '.join(values)}, with 95 % intervals")
 
 
+def trade_plot(gain: str, values: Mapping[str, Sequence[tuple[float, float, Interval]]], label: str) -> str:
+    """Recipe to steps (strength, gain, accuracy): accuracy over what was gained, joined in order of strength."""
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": f"trade {gain}"}):
+        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for order, steps in enumerate(values.values()):
+            for _, x, value in steps:
+                _mark(axes, value, x, order, upright=True)
+            axes.plot([x for _, x, _ in steps], [y.mean for *_, y in steps], color=_look(order)["color"], alpha=0.5)
+            for strength, x, value in steps:
+                axes.annotate(f"{strength:g}", (x, value.mean), (6, 4), textcoords="offset points", fontsize=9)
+        axes.set_xlabel(gain)
+        axes.set_ylabel(label)
+        axes.margins(x=0.08)
+        axes.grid(alpha=0.25)
+        return _svg(figure, f"{label} over {gain} of {', '.join(values)}, with 95 % intervals")
+
+
 def legend(names: Sequence[str]) -> list[str]:
     """For each recipe its mark as a small SVG, in the order of the plots."""
     found = []
