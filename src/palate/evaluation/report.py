@@ -165,7 +165,7 @@ def _trades(experiment: Experiment) -> str:
         return ""
     option, measures = trades[0].option, [*trades[0].points[0].gains, "coverage"]
     note = (
-        f"Lists built with {option} at rising strength, on validation; the numbers beside the marks are the strengths. "
+        f"Lists built with {option} at rising strength, on validation; the numbers beside the marks are strengths. "
         f"Changes are paired over users, their intervals not corrected for the number of strengths."
     )
     pictures = []
