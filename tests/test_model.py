@@ -163,6 +163,37 @@ def test_an_unknown_recipe_or_part_is_named_with_the_known_ones():
         build.make(build.Recipe(("ease",), {"ease": {"lambda": 3}}))
 
 
+def test_variety_changes_lists_and_is_saved_with_the_model(tmp_path):
+    plain = palate.fit(BOARD, "item-knn")
+    model = palate.fit(BOARD, "item-knn", encoder="hashing", diversify={"mmr": 0.6, "calibrate": 0.3})
+    users = list(BOARD.users.ids.ids)
+    varied = model.recommend(users, k=5)
+    assert not varied.equals(plain.recommend(users, k=5))
+    model.save(tmp_path / "model")
+    again = palate.load(tmp_path / "model")
+    assert again.recommend(users, k=5).equals(varied)
+    assert again.about["diversify"] == {"mmr": 0.6, "calibrate": 0.3}
+
+
+def test_no_strength_changes_no_list():
+    users = list(BOARD.users.ids.ids)
+    plain = palate.fit(BOARD, "item-knn").recommend(users, k=5)
+    assert palate.fit(BOARD, "item-knn", diversify={"depth": 3}).recommend(users, k=5).equals(plain)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        pytest.param({"mrr": 0.3}, r"diversify\.mrr: unknown option; known: alike, attribute, calibrate", id="name"),
+        pytest.param({"mmr": 3}, r"diversify: DiversifyConfig\.mmr: 3.0 is above 1.0", id="range"),
+        pytest.param({"calibrate": 0.3, "attribute": "genre"}, '"genre": no column of the items; choose', id="column"),
+    ],
+)
+def test_a_wrong_wish_for_variety_is_told_what_is_wrong(values, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        palate.fit(BOARD, "item-knn", diversify=values)
+
+
 def test_importing_palate_loads_nothing_heavy():
     code = "import sys, palate; print([m for m in ('numpy', 'polars', 'torch', 'pandas') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 
 from palate.contracts import Retriever, Source
 from palate.data.dataset import Dataset
-from palate.retrieve.blend import hold_out, quality
 from palate.retrieve.top import fitted
 from palate.runtime import Runtime
+from palate.train.holdout import hold_out, quality
 from palate.types import Floats, Queries, Slate
 
 PEOPLE, ENOUGH = 2000, 20

@@ -14,6 +14,7 @@ from palate.errors import ConfigError, PalateWarning
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
+from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.rank.features import FeatureRanker, FeatureRankerConfig
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
@@ -76,24 +77,33 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def fit(recipe: str | Recipe, data: Dataset, runtime: Runtime, *, encoder: str = "auto") -> Recommender:
+def fit(
+    recipe: str | Recipe,
+    data: Dataset,
+    runtime: Runtime,
+    *,
+    encoder: str = "auto",
+    diversify: Mapping[str, Any] | None = None,
+) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
     Of several parts, those that the data cannot feed are left out; `decisions` tells which.
-    encoder: see `make_encoder`. Raises ConfigError for an unknown recipe, part or option.
+    encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
+    Raises ConfigError for an unknown recipe, part or option.
     """
     recipe = named(recipe)
+    last = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
     left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
     if parts == ["popular"]:
-        return _recommender(members[0].fit(data, runtime))
+        return _recommender(members[0].fit(data, runtime), last)
     config = configured(BlendConfig, recipe.blend, "blend")
     blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
     retriever, rankers = blend.fit(data, runtime)
     if left_out:
         retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
-    return _recommender(retriever, rankers)
+    return _recommender(retriever, (*rankers, *last))
 
 
 def named(recipe: str | Recipe) -> Recipe:
@@ -141,12 +151,19 @@ def make_encoder(name: str) -> Encoder:
     return TransformerEncoder(TransformerConfig(model=DEFAULT_MODEL if name == "auto" else name))
 
 
+def make_diversify(values: Mapping[str, Any], encoder: str = "auto") -> Diversify:
+    """The ranker with these options of DiversifyConfig; raises ConfigError for one that is unknown or out of range."""
+    config = configured(DiversifyConfig, values, "diversify")
+    return Diversify(config, make_encoder(encoder) if config.mmr and config.alike == "text" else None)
+
+
 def kinds() -> dict[str, type]:
     """Every class that a saved model may hold, by name."""
     from palate.encode.transformer import TransformerConfig, TransformerEncoder
 
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
+    values += [Diversify, DiversifyConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
     return {kind.__name__: kind for kind in (*parts, *values, *texts, *blend)}

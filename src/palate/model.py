@@ -158,18 +158,27 @@ class Model:
 
 
 def fit(
-    data: Dataset, recipe: str = "balanced", *, seed: int = 0, encoder: str = "auto", runtime: Runtime | None = None
+    data: Dataset,
+    recipe: str = "balanced",
+    *,
+    seed: int = 0,
+    encoder: str = "auto",
+    diversify: Mapping[str, Any] | None = None,
+    runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
 
     recipe: see `palate.build.RECIPES`; encoder: "auto", "hashing", a known model, a local folder or a hub id.
+    diversify: options of `palate.rank.diversify.DiversifyConfig`, for example {"mmr": 0.3}: lists are built for variety
+        too, and their scores then belong to places, no longer to items. What it costs: `palate.evaluate(..., trade=)`.
     runtime: circumstances of the run, made from `seed` if not given.
     """
-    recommender = build.fit(recipe, data, runtime or Runtime(seed=seed), encoder=encoder)
+    recommender = build.fit(recipe, data, runtime or Runtime(seed=seed), encoder=encoder, diversify=diversify)
     about = {
         "palate": version("palate"),
         "recipe": recipe,
         "seed": seed,
+        "diversify": dict(diversify or {}),
         "data": data.fingerprint(),
         "notes": list(data.notes),
         "decisions": build.decisions(recommender),

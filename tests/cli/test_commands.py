@@ -82,12 +82,29 @@ def test_a_saved_model_is_judged_by_its_own_recipe(shop, tmp_path, monkeypatch, 
     assert {one["recipe"] for one in json.loads(said)["recipes"]} == {"popular", "item-knn"}
 
 
+def test_variety_is_trained_in_and_its_price_drawn(shop, tmp_path, monkeypatch, capsys):
+    model = tmp_path / "model"
+    words = ["train", shop, "--out", model, "--recipe", "item-knn", "--encoder", "hashing", "--json"]
+    _, said, _ = run(monkeypatch, capsys, *words, "--diversify", "mmr=0.3, depth=5")
+    assert json.loads(said)["diversify"] == {"mmr": 0.3, "depth": 5}
+    words = ["evaluate", model, "--split", "leave-last-out", "--encoder", "hashing", "--trade", "popularity_damping"]
+    code, said, _ = run(monkeypatch, capsys, *words)
+    assert code == 0
+    assert "popularity_damping" in said
+    assert "item-knn, on validation" in said
+    assert "popular, on validation" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
         pytest.param(["check", "nowhere"], 2, "nowhere", id="no-folder"),
         pytest.param(["recommend", "--model", "nowhere", "--user", "u"], 1, "palate train", id="no-model"),
         pytest.param(["train", "{shop}", "--out", "m", "--recipe", "best"], 2, 'recipe "best"', id="recipe"),
+        pytest.param(["train", "{shop}", "--out", "m", "--diversify", "mmr"], 2, '"mmr" is not NAME=VALUE', id="pair"),
+        pytest.param(["train", "{shop}", "--out", "m", "--diversify", "mmr=.1,mmr=.2"], 2, "given twice", id="twice"),
+        pytest.param(["train", "{shop}", "--out", "m", "--diversify", "mmr=much"], 2, "'much' is not float", id="much"),
+        pytest.param(["evaluate", "{shop}", "--trade", "luck"], 2, 'trade: "luck"', id="trade"),
         pytest.param(["evaluate", "{shop}", "--split", "fair"], 2, 'split: "fair"', id="split"),
         pytest.param(["compare", "no.toml", "--out", "r"], 2, "no.toml", id="no-config"),
         pytest.param(["models", "fetch", "gpt-9"], 1, "gpt-9", id="no-asset"),

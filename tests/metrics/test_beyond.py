@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from palate.metrics.beyond import coverage, diversity, exposure, gini, group_gap, novelty, popularity_lift, valid_rate
+from palate.metrics.beyond import (
+    coverage,
+    diversity,
+    exposure,
+    gini,
+    group_gap,
+    miscalibration,
+    novelty,
+    popularity_lift,
+    valid_rate,
+)
 from palate.types import NO_ITEM, Queries, Ragged, Slate
 
 
@@ -65,6 +75,25 @@ def test_popularity_lift_is_0_for_more_of_the_same_and_nan_for_strangers():
     found = popularity_lift(shown([0], [2], [0]), Ragged.of([[1], [1], []]), counts)
     assert found[:2].tolist() == [0, -0.75]
     assert np.isnan(found[2])
+
+
+def test_miscalibration_by_hand():
+    # the items are all of a, all of b, half of each, nothing
+    shares = sparse.csr_matrix(np.array([[1, 0], [0, 1], [0.5, 0.5], [0, 0]]))
+    a, b, half = np.log(1 / 0.01), np.log(1 / 1.0), np.log(1 / 0.505)  # a wanted: none of it, all of it, half shown
+    found = miscalibration(
+        shown([1, 3], [0], [0, 3], [2], [0, 1], [0]), Ragged.of([[0], [0], [0, 0], [0, 3], [0], []]), shares
+    )
+    assert found[:5] == pytest.approx([a, b, half, half, half], abs=1e-5)
+    assert np.isnan(found[5])
+    mixed = miscalibration(shown([0]), Ragged.of([[0, 0, 2]]), shares)  # 5/6 and 1/6 wanted
+    expected = 5 / 6 * np.log((5 / 6) / (0.99 + 0.01 * 5 / 6)) + 1 / 6 * np.log((1 / 6) / (0.01 / 6))
+    assert mixed[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_miscalibration_of_nothing_shown_is_nan():
+    empty = Slate(np.full((1, 2), NO_ITEM, np.int32), np.full((1, 2), -np.inf, np.float32))
+    assert np.isnan(miscalibration(empty, Ragged.of([[0]]), sparse.csr_matrix(np.eye(1)))).all()
 
 
 def test_valid_rate_by_hand():

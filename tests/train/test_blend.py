@@ -55,7 +55,7 @@ def test_the_member_that_is_right_is_found(runtime):
     record = fused.record
     assert fused.weights == (0, 1)
     assert rankers == ()
-    assert record["members"] == ["Oracle", "Oracle"]
+    assert record["members"] == ("Oracle", "Oracle")
     assert record["held_out"] == 20
     assert record["used"] == "best part"  # the sum is no better, and a part is simpler
     assert record["ndcg@10"] == {"best part": record["alone"][1], "weighted sum": record["alone"][1]}
@@ -80,7 +80,7 @@ def test_too_few_people_leave_equal_weights_and_say_so(runtime):
     fused, rankers = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=10))
     assert fused.weights == ()
     assert rankers == ()
-    assert fused.record == {"members": ["Oracle", "Popular"], "held_out": 5}
+    assert fused.record == {"members": ("Oracle", "Popular"), "held_out": 5}
     assert np.isfinite(fused.scores(asking([0]))).all()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from palate import store
-from palate.cli.options import Encoder, Json, Liked, Seed, watched
+from palate.cli.options import Diversify, Encoder, Json, Liked, Seed, named, watched
 from palate.cli.outcome import keep, show
 from palate.data.read import read
 from palate.evaluation.evaluate import evaluate as run
@@ -29,6 +29,14 @@ def evaluate(
         Path | None, typer.Option("--report", help="Write an HTML report here, and JSON beside it.")
     ] = None,
     encoder: Encoder = "auto",
+    diversify: Diversify = None,
+    trade: Annotated[
+        str | None,
+        typer.Option(
+            "--trade",
+            help="Draw what accuracy a strength costs on validation: mmr, calibrate or popularity_damping.",
+        ),
+    ] = None,
     liked: Liked = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -37,12 +45,16 @@ def evaluate(
 
     A saved model has seen all its data, so its recipe is trained again on the older part and asked for the rest.
     """
+    wanted = named(diversify, "diversify")
     if store.is_saved(target):
         model = load(target)
+        wanted = wanted or model.about.get("diversify", {})
         data, names = model.data, [str(model.about["recipe"])]
     else:
         data, names = read(target, liked=liked), [name.strip() for name in recipes.split(",")]
-    experiment = run(data, names, split=split, k=k, encoder=encoder, runtime=watched(seed))
+    experiment = run(
+        data, names, split=split, k=k, encoder=encoder, diversify=wanted, trade=trade, runtime=watched(seed)
+    )
     show(experiment, as_json=as_json)
     if report:
         typer.echo(f"Report: {keep(experiment, report)[0]}", err=as_json)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from palate.errors import ConfigError
 from palate.runtime import Runtime
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -24,6 +25,37 @@ Quarantine = Annotated[
     str | None,
     typer.Option("--quarantine", help="Write bad rows to this file and use the rest; without it they stop the work."),
 ]
+
+Diversify = Annotated[
+    str | None,
+    typer.Option(
+        "--diversify",
+        help="Build lists for variety too: mmr=0.3, calibrate=0.5 or popularity_damping=0.1, several by comma, with "
+        "attribute=COLUMN and alike=text or attribute.",
+    ),
+]
+
+
+def named(text: str | None, option: str) -> dict[str, Any]:
+    """The settings in "name=value,name=value"; what looks like a number is one. Raises ConfigError."""
+    found: dict[str, Any] = {}
+    for part in (text or "").split(",") if text else ():
+        name, equals, value = (one.strip() for one in part.partition("="))
+        if not (name and equals and value):
+            raise ConfigError(f'{option}: "{part.strip()}" is not NAME=VALUE; write for example mmr=0.3,calibrate=0.5')
+        if name in found:
+            raise ConfigError(f"{option}: {name} is given twice; give it once")
+        found[name] = _plain(value)
+    return found
+
+
+def _plain(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def watched(seed: int) -> Runtime:

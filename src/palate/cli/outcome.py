@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from palate.evaluation.report import write
-from palate.evaluation.result import Experiment
+from palate.evaluation.result import Experiment, Trade
 
 
 def show(experiment: Experiment, *, as_json: bool = False) -> None:
@@ -17,7 +17,9 @@ def show(experiment: Experiment, *, as_json: bool = False) -> None:
         typer.echo(note)
     for warning in (*experiment.warnings, *(str(finding) for finding in experiment.findings)):
         typer.echo(f"warning: {warning}")
-    typer.echo("\n" + table(experiment) + "\n")
+    for lines in (table(experiment), *(trade_table(trade, experiment.metric) for trade in experiment.trades)):
+        typer.echo("\n" + lines)
+    typer.echo()
     for sentence in experiment.conclusions:
         typer.echo(f"* {sentence}")
 
@@ -34,6 +36,21 @@ def table(experiment: Experiment) -> str:
         lines.append(
             f"{one.recipe:<14}{value.mean:>9.4f}  [{value.low:.4f}, {value.high:.4f}]  {recall.mean:>10.4f}"
             f"{one.catalogue['coverage']:>10.3f}{one.fit.seconds:>8.1f}{one.recommend.seconds:>8.1f}{peak:>7.0f}"
+        )
+    return "\n".join(lines)
+
+
+def trade_table(trade: Trade, metric: str) -> str:
+    """What a strength costs and gives on validation, a line for each step."""
+    names = list(trade.points[0].gains)
+    head = f"{trade.option:<20}{metric:>9}  {'95 % interval':<18}{'change':>8}  {'95 % interval':<20}"
+    lines = [f"{trade.recipe}, on validation", head + "".join(f"{name:>19}" for name in (*names, "coverage"))]
+    for point in trade.points:
+        value, change = point.accuracy, point.change
+        gains = [point.gains[name].mean for name in names] + [point.coverage]
+        lines.append(
+            f"{point.strength:<20g}{value.mean:>9.4f}  [{value.low:.4f}, {value.high:.4f}]  {change.mean:>+8.4f}"
+            f"  [{change.low:+.4f}, {change.high:+.4f}]  " + "".join(f"{gain:>19.3f}" for gain in gains)
         )
     return "\n".join(lines)
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from palate import build
-from palate.cli.options import Encoder, Events, Items, Json, Liked, Quarantine, Seed, Users, show_json, watched
+from palate.cli.options import (
+    Diversify,
+    Encoder,
+    Events,
+    Items,
+    Json,
+    Liked,
+    Quarantine,
+    Seed,
+    Users,
+    named,
+    show_json,
+    watched,
+)
 from palate.data.read import read
 from palate.model import fit
 
@@ -20,6 +33,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="The folder to save the model in.")],
     recipe: Annotated[str, typer.Option("--recipe", help=f"One of: {', '.join(build.RECIPES)}.")] = "balanced",
     encoder: Encoder = "auto",
+    diversify: Diversify = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -29,6 +43,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a recipe on a folder of data and save the model."""
+    wanted = named(diversify, "diversify")
     data = read(
         source,
         events=events,
@@ -39,7 +54,7 @@ def train(
         quarantine=quarantine,
     )
     start = time.perf_counter()
-    model = fit(data, recipe, encoder=encoder, runtime=watched(seed))
+    model = fit(data, recipe, encoder=encoder, diversify=wanted, runtime=watched(seed))
     model.save(out)
     seconds = time.perf_counter() - start
     if as_json:

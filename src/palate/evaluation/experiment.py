@@ -18,8 +18,9 @@ from palate.evaluation.cost import Cost, measured
 from palate.evaluation.environment import environment
 from palate.evaluation.pairs import Pairs
 from palate.evaluation.ranking import answered, sampled_candidates
-from palate.evaluation.result import Comparison, Experiment, PairResult, RecipeResult, SliceResult
+from palate.evaluation.result import Comparison, Experiment, PairResult, RecipeResult, SliceResult, Trade
 from palate.evaluation.slices import Slice, slices
+from palate.evaluation.trade import Sweep, concluded
 from palate.metrics.accuracy import MAP, MRR, NDCG, HitRate, Precision, Recall
 from palate.pipeline import Recommender
 from palate.runtime import Runtime
@@ -39,6 +40,7 @@ def experiment(
     k: int = 10,
     candidates: int | None = None,
     budget: str = NO_TUNING,
+    sweep: Sweep | None = None,
     runtime: Runtime | None = None,
 ) -> Experiment:
     """Compare recipes on held-out events.
@@ -48,16 +50,20 @@ def experiment(
 
     split: a name, or a cut of `data` made already, which may bring candidates of its own.
     candidates: rank only the first answer among this many random items, to match a published protocol.
-    budget: the tuning that every recipe got, as a sentence. Raises LeakError where the audit refuses the split.
+    budget: the tuning that every recipe got, as a sentence.
+    sweep: also draw the trade of a strength for every recipe asked for, on validation.
+
+    Raises LeakError where the audit refuses the split.
     """
     runtime = runtime or Runtime()
     cut = _cut(data, split, candidates, runtime)
     findings = audit(cut)
     refuse_leaks(findings)
-    exam = Exam(cut, k, NDCG(k), slices(cut.test, cut.train), pairs.labelled_pairs(cut.test), runtime)
+    exam = Exam(cut, k, NDCG(k), slices(cut.test, cut.train), pairs.labelled_pairs(cut.test), runtime, sweep)
     trials = [exam.trial(recipe, fit, recipe in recipes) for recipe in dict.fromkeys([FLOOR, *recipes])]
     results = tuple(trial.result for trial in trials)
     comparisons = _comparisons({trial.result.recipe: trial.columns for trial in trials}, exam.parts, runtime)
+    trades = tuple(trial.trade for trial in trials if trial.trade)
     judged = exam.judged({trial.result.recipe: trial.on_pairs for trial in trials})
     return Experiment(
         metric=exam.metric.name,
@@ -74,19 +80,24 @@ def experiment(
         recipes=results,
         pairs=judged,
         comparisons=comparisons,
-        conclusions=conclude(exam.metric.name, results, comparisons, judged),
+        conclusions=(
+            *conclude(exam.metric.name, results, comparisons, judged),
+            *(concluded(trade, exam.metric.name) for trade in trades),
+        ),
         frame=data.frame,
+        trades=trades,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A recipe's result, its main metric per test user on everything and on each slice (Q, 1 + slices), and its
-    scores of the labelled pairs (N,)."""
+    """A recipe's result, its main metric per test user on everything and on each slice (Q, 1 + slices), its
+    scores of the labelled pairs (N,), and its trade where one was asked for."""
 
     result: RecipeResult
     columns: Floats
     on_pairs: Floats
+    trade: Trade | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +113,7 @@ class Exam:
     parts: tuple[Slice, ...]
     labelled: Pairs
     runtime: Runtime
+    sweep: Sweep | None = None
 
     def trial(self, recipe: str, fit: Fit, asked: bool) -> Trial:
         """Fit one recipe and ask it everything; the model is let go afterwards."""
@@ -126,7 +138,8 @@ class Exam:
             beyond=lists.per_user(slate, test.queries(), train, runtime),
             catalogue=lists.together(slate, train, test.users, columns[:, 0]),
         )
-        return Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime))
+        trade = self.sweep.over(recipe, model, self.cut, self.k, runtime) if self.sweep and asked else None
+        return Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime), trade)
 
     def judged(self, scores: Mapping[str, Floats]) -> tuple[PairResult, ...]:
         """Recipes and the rules that only count, on labelled pairs."""

@@ -19,7 +19,7 @@ def per_user(slate: Slate, queries: Queries, train: Dataset, runtime: Runtime) -
     counts = np.bincount(train.events.item, minlength=train.n_items)
     values = {
         "novelty": novelty(slate, counts, train.n_users),
-        "diversity": diversity(slate, _words(train.items)),
+        "diversity": diversity(slate, words(train.items)),
         "popularity lift": popularity_lift(slate, queries.histories, counts),
         "valid items": valid_rate(slate, queries, train.n_items),
     }
@@ -46,11 +46,11 @@ def _grouped(people: People, attribute: str, users: Ints) -> tuple[Ints, list[st
     return np.array(rows, np.int32), [values[row] for row in rows]
 
 
-def _words(items: Catalogue) -> sparse.csr_matrix:
+def words(items: Catalogue) -> sparse.csr_matrix:
     """(n_items, n_words) 1 where an item's tags, or its title where nothing is tagged, hold the word."""
     texts = items.tags if any(items.tags) else items.title
-    words = [sorted(set(re.findall(r"[^\s,;|/]+", text.lower()))) for text in texts]
-    columns = {word: column for column, word in enumerate(sorted({word for row in words for word in row}))}
-    ends = np.cumsum([0, *map(len, words)])
-    found = [columns[word] for row in words for word in row]
+    rows = [sorted(set(re.findall(r"[^\s,;|/]+", text.lower()))) for text in texts]
+    columns = {word: column for column, word in enumerate(sorted({word for row in rows for word in row}))}
+    ends = np.cumsum([0, *map(len, rows)])
+    found = [columns[word] for row in rows for word in row]
     return sparse.csr_matrix((np.ones(len(found), np.float32), found, ends), (len(items), max(len(columns), 1)))

@@ -69,6 +69,24 @@ def slice_plot(group: str, values: Mapping[str, Mapping[str, Interval]], label: 
         return _svg(figure, f"{label} by {group} of {', '.join(values)}, with 95 % intervals")
 
 
+def trade_plot(gain: str, values: Mapping[str, Sequence[tuple[float, float, Interval]]], label: str) -> str:
+    """Recipe to steps (strength, gain, accuracy): accuracy over what was gained, joined in order of strength."""
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": f"trade {gain}"}):
+        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for order, steps in enumerate(values.values()):
+            for _, x, value in steps:
+                _mark(axes, value, x, order, upright=True)
+            axes.plot([x for _, x, _ in steps], [y.mean for *_, y in steps], color=_look(order)["color"], alpha=0.5)
+        points = [step for steps in values.values() for step in steps if step[2].n]
+        _widen(axes, [x for _, x, _ in points])
+        _name_steps(axes, points)
+        axes.set_xlabel(gain)
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.25)
+        return _svg(figure, f"{label} over {gain} of {', '.join(values)}, with 95 % intervals")
+
+
 def legend(names: Sequence[str]) -> list[str]:
     """For each recipe its mark as a small SVG, in the order of the plots."""
     found = []
@@ -91,6 +109,25 @@ def _mark(axes: Axes, value: Interval, place: float, order: int, *, upright: boo
         axes.errorbar([place], [value.mean], yerr=bounds, **look)
     else:
         axes.errorbar([value.mean], [place], xerr=bounds, **look)
+
+
+def _widen(axes: Axes, found: Sequence[float]) -> None:
+    """Room beside the marks, and a span of a tenth of the values at least: what hardly moves must look so."""
+    if found:
+        low, high = min(found), max(found)
+        room = max(0.08 * (high - low), (0.1 * max(abs(low), abs(high)) - (high - low)) / 2, 1e-6)
+        axes.set_xlim(low - room, high + room)
+
+
+def _name_steps(axes: Axes, points: Sequence[tuple[float, float, Interval]]) -> None:
+    """Each strength beside its mark, weakest and strongest first; one that would lie on another is left out."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    named: list[tuple[float, float]] = []
+    for strength, x, value in sorted(points, key=lambda step: (step[0] > 0, -step[0])):
+        place = (x - left) / (right - left), (value.mean - bottom) / (top - bottom)
+        if all(abs(place[0] - other[0]) > 0.07 or abs(place[1] - other[1]) > 0.06 for other in named):
+            named.append(place)
+            axes.annotate(f"{strength:g}", (x, value.mean), (6, 5), textcoords="offset points", fontsize=10)
 
 
 def _look(order: int) -> Any:

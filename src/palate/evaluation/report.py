@@ -23,6 +23,7 @@ _MEANINGS = {
     "diversity": "how different the items of a list are by their words, 0 to 1",
     "popularity lift": "how much more popular the list is than the user's own past, 0 is the same",
     "valid items": "share of shown items that exist, are permitted and are new to the user",
+    "calibration error": "how far the list's mix of values is from the history's (KL, 0 is the same)",
     "coverage": "share of the catalogue that is shown to anybody",
     "exposure gini": "0: all items are shown equally often, 1: one takes all",
     "gap by ...": "largest difference in accuracy between groups of users",
@@ -51,6 +52,7 @@ def html(experiment: Experiment) -> str:
         "Slices": _slices(experiment, recipes),
         "Differences": _differences(experiment),
         "Beyond accuracy": _beyond(recipes),
+        "What variety costs": _trades(experiment),
         "Liked or not": _pairs(experiment),
         "Costs": _costs(recipes),
         "Audit": _list(f"{one.severity}: {one.text}" for one in experiment.findings) or _paragraph("No findings."),
@@ -108,8 +110,6 @@ def _slices(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
     for group in groups:
         values = {one.recipe: {part.name: part.value for part in one.slices if part.group == group} for one in recipes}
         pictures.append(_figure(_GROUPS.get(group, group), _plots().slice_plot(group, values, metric)))
-    marks = zip(_plots().legend(names), names, strict=True)
-    legend = "".join(f"<li>{mark}{escape(name)}</li>" for mark, name in marks)
     table = _table(
         ["slice", "users", *names],
         [
@@ -119,9 +119,12 @@ def _slices(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
     )
     if not groups:
         return ""
-    return f'<ul class="legend">{legend}</ul>\n<div class="grid">{"".join(pictures)}</div>' + _details(
-        f"{metric} in numbers", table
-    )
+    return _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + _details(f"{metric} in numbers", table)
+
+
+def _legend(names: Sequence[str]) -> str:
+    marks = zip(_plots().legend(names), names, strict=True)
+    return f'<ul class="legend">{"".join(f"<li>{mark}{escape(name)}</li>" for mark, name in marks)}</ul>\n'
 
 
 def _differences(experiment: Experiment) -> str:
@@ -153,6 +156,36 @@ def _beyond(recipes: Sequence[RecipeResult]) -> str:
         rows.append([one.recipe, *cells])
     meanings = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _MEANINGS.items())
     return _table(["recipe", *names], rows) + _details("What the columns mean", f"<dl>{meanings}</dl>")
+
+
+def _trades(experiment: Experiment) -> str:
+    """A picture for each gain, and the numbers of each recipe."""
+    trades, metric = experiment.trades, experiment.metric.upper()
+    if not trades:
+        return ""
+    option, measures = trades[0].option, [*trades[0].points[0].gains, "coverage"]
+    note = (
+        f"Lists built with {option} at rising strength, on validation; the numbers beside the marks are strengths. "
+        f"Changes are paired over users, their intervals not corrected for the number of strengths."
+    )
+    pictures = []
+    for name in measures:
+        steps = {
+            one.recipe: [
+                (p.strength, p.gains[name].mean if name in p.gains else p.coverage, p.accuracy) for p in one.points
+            ]
+            for one in trades
+        }
+        pictures.append(_figure("", _plots().trade_plot(name, steps, f"{metric} on validation")))
+    names = [one.recipe for one in trades]
+    head = ["recipe", option, metric, "change", *measures]
+    rows = []
+    for trade in trades:
+        for point in trade.points:
+            accuracy = [_interval(point.accuracy), plus(point.change)]
+            gains = [*map(_interval, point.gains.values()), _number(point.coverage)]
+            rows.append([trade.recipe, f"{point.strength:g}", *accuracy, *gains])
+    return _paragraph(note) + _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + _table(head, rows)
 
 
 def _pairs(experiment: Experiment) -> str:

@@ -48,6 +48,30 @@ class RecipeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TradePoint:
+    """One step of a sweep on validation.
+
+    accuracy: the main metric; change: that less the same users' at strength 0.
+    gains: diversity by words, novelty in bits and, where items have values, the calibration error.
+    """
+
+    strength: float
+    accuracy: Interval
+    change: Interval
+    gains: dict[str, Interval]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What a strength of `palate.rank.diversify` costs a recipe and gives, from strength 0 upwards."""
+
+    recipe: str
+    option: str
+    points: tuple[TradePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PairResult:
     """A recipe or a rule that only counts, on labelled pairs: AUC over all pairs, and the mean of the users' own.
 
@@ -108,6 +132,7 @@ class Experiment:
     comparisons: tuple[Comparison, ...]
     conclusions: tuple[str, ...]
     frame: FrameKind = "polars"
+    trades: tuple[Trade, ...] = ()
 
     def table(self) -> Any:
         """A frame of the data's kind: a row for each recipe, best first: test metrics, bounds, costs."""

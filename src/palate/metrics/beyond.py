@@ -11,6 +11,8 @@ from scipy import sparse
 
 from palate.types import NO_ITEM, Floats, Longs, Queries, Ragged, Slate
 
+SMOOTHING = 0.01  # share of the history's mix in the list's, so that KL stays finite (Steck 2018)
+
 
 def exposure(slate: Slate, n_items: int) -> Longs:
     """(n_items,) how often each item is shown.
@@ -104,6 +106,44 @@ def popularity_lift(slate: Slate, histories: Ragged, counts: Longs) -> Floats:
     usual = total / np.maximum(histories.lengths, 1)
     shown = _mean_shown(slate, counts)
     return np.where(usual > 0, shown / np.where(usual > 0, usual, 1) - 1, np.nan).astype(np.float32)
+
+
+def mixes(rows: Ragged, shares: sparse.csr_matrix) -> sparse.csr_matrix:
+    """(B, n_values) the mean share of each value over a row's items, those without any value left out.
+
+    shares: (n_items, n_values) rows that sum to 1, or to 0 where an item has no value.
+
+    >>> mixes(Ragged.of([[0, 1], []]), sparse.csr_matrix(np.array([[1, 0], [0.5, 0.5]]))).toarray()
+    array([[0.75, 0.25],
+           [0.  , 0.  ]])
+    """
+    held = sparse.csr_matrix((np.ones(len(rows.values)), rows.values, rows.offsets), (len(rows), shares.shape[0]))
+    total = sparse.csr_matrix(held @ shares)
+    n = np.asarray(total.sum(axis=1)).ravel()
+    return sparse.csr_matrix(sparse.diags_array(1 / np.where(n > 0, n, 1.0)) @ total)
+
+
+def miscalibration(slate: Slate, histories: Ragged, shares: sparse.csr_matrix) -> Floats:
+    """(B,) how far a list's mix of values is from the history's: 0 is the same mix, log(100) = 4.6 the most.
+
+    KL(p, q) = sum over values of p log(p / (0.99 q + 0.01 p)), p the history's mix, q the mean share over the shown
+    items, where one without values adds nothing. nan where the history has no value, or nothing is shown.
+
+    Reference: Steck (2018), RecSys, Calibrated recommendations, section 3, without weights by rank.
+
+    >>> shares = sparse.csr_matrix(np.eye(2))
+    >>> lists = Slate(np.array([[0, 1], [0, -1]], np.int32), np.array([[2, 1], [2, -np.inf]], np.float32))
+    >>> miscalibration(lists, Ragged.of([[0, 1], [0, 1]]), shares).round(3)      # -(log(.995) + log(.005)) / 2 - log 2
+    array([0.   , 1.959], dtype=float32)
+    """
+    wanted = sparse.coo_matrix(mixes(histories, shares))
+    row, place = np.nonzero(slate.items != NO_ITEM)
+    n = np.bincount(row, minlength=len(slate))
+    shown = sparse.csr_matrix((1 / n[row], (row, slate.items[row, place])), (len(slate), shares.shape[0])) @ shares
+    p, q = wanted.data, np.asarray(shown[wanted.row, wanted.col]).ravel()
+    far = np.bincount(wanted.row, p * np.log(p / ((1 - SMOOTHING) * q + SMOOTHING * p)), len(slate))
+    told = (n > 0) & (np.bincount(wanted.row, minlength=len(slate)) > 0)
+    return np.where(told, far, np.nan).astype(np.float32)
 
 
 def valid_rate(slate: Slate, queries: Queries, n_items: int) -> Floats:

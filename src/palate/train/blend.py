@@ -56,7 +56,7 @@ class Blend:
         """The retriever, with the record of what was decided, and the rankers to put after it."""
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
-        record: dict[str, Any] = {"members": [type(one).__name__ for one in self.members], "held_out": len(queries)}
+        record: dict[str, Any] = {"members": _names(self.members), "held_out": len(queries)}
         if len(queries) < ENOUGH:
             fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record)
             return self._with_standby(fused.fit(data, runtime), data, runtime), ()
@@ -64,7 +64,7 @@ class Blend:
         found = [chosen(member, rest, queries, targets, runtime, seconds) for member in self.members]
         lesson = _Lesson(self, tuple(one.fitted for one in found), queries, targets, runtime, data.n_items)
         fused, rankers, numbers = lesson.learned()
-        record |= {**numbers, "trials": [asdict(trial) for one in found for trial in one.trials]}
+        record |= {**numbers, "trials": tuple(asdict(trial) for one in found for trial in one.trials)}
         members = tuple(_on_everything(one, data, runtime) for one in found)
         return self._with_standby(replace(fused, members=members, record=record), data, runtime), rankers
 
@@ -162,7 +162,11 @@ class _Examples:
         return tuple(conditional_logit(self.features[of], self.real[of]).tolist())
 
 
-def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[_Examples, list[float]]:
+def _names(members: Sequence[Retriever]) -> tuple[str, ...]:
+    return tuple(type(one).__name__ for one in members)
+
+
+def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[_Examples, tuple[float, ...]]:
     """Examples, and the NDCG@10 of each member alone.
 
     Candidates are the best unseen items of each member; a request whose target is not among them teaches nothing.
@@ -183,7 +187,7 @@ def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> 
         taught.append(rows[reached])
     return (
         _Examples(np.concatenate(features), np.concatenate(real), np.concatenate(taught)),
-        np.concatenate(alone, axis=1).mean(axis=1).tolist(),
+        tuple(np.concatenate(alone, axis=1).mean(axis=1).tolist()),
     )
 
 
