@@ -158,9 +158,9 @@ def test_an_unknown_recipe_or_part_is_named_with_the_known_ones():
     with pytest.raises(ConfigError, match='recipe "best": unknown; known: popular'):
         palate.fit(BOARD, "best")
     with pytest.raises(ConfigError, match='recipe part "magic": unknown'):
-        build.make(build.Recipe(("magic",)))
+        build.named(build.Recipe(("magic",)))
     with pytest.raises(ConfigError, match=r"ease\.lambda: unknown option"):
-        build.make(build.Recipe(("ease",), {"ease": {"lambda": 3}}))
+        build.fit(build.Recipe(("ease",), {"ease": {"lambda": 3}}), BOARD, Runtime())
 
 
 def test_variety_changes_lists_and_is_saved_with_the_model(tmp_path):

@@ -9,7 +9,7 @@ from palate.data.dataset import Dataset
 from palate.retrieve.top import fitted
 from palate.runtime import Runtime
 from palate.train.holdout import hold_out, quality
-from palate.types import Floats, Queries, Slate
+from palate.types import Floats, Ints, Queries, Slate
 
 PEOPLE, ENOUGH = 2000, 20
 
@@ -43,5 +43,5 @@ class Tuned:
     def scores(self, queries: Queries) -> Floats:
         return fitted(self.chosen_, self).scores(queries)
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return fitted(self.chosen_, self).retrieve(queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return fitted(self.chosen_, self).retrieve(queries, k, among)

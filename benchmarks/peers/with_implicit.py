@@ -18,7 +18,7 @@ from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import STRANGER, Floats, Queries, Slate
+from palate.types import STRANGER, Floats, Ints, Queries, Slate
 
 NEIGHBOURS = (20, 100, 500)  # 20 is the default
 ALS: tuple[dict[str, Any], ...] = (
@@ -72,8 +72,8 @@ class Neighbours:
         scores: Floats = (history @ similarity).toarray().astype(np.float32)
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,8 @@ class LeastSquares:
             scores: Floats = vectors @ model.item_factors.T
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +127,8 @@ class PairwiseRanking:
         scores: Floats = (vectors @ model.item_factors.T).astype(np.float32)
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 def _told(options: Mapping[str, Any]) -> str:

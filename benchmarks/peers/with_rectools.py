@@ -69,8 +69,8 @@ class Ease:
         scores: Floats = history_matrix(queries.histories, len(weights)) @ weights
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +140,8 @@ class TransformerPeer:
             scores[np.ix_(told, known)] = found
         return scores
 
-    def retrieve(self, queries: Queries, k: int) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k)
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        return retrieve_in_blocks(self.scores, queries, k, among)
 
 
 def trainer(folder: str, epochs: int, patience: int) -> Trainer:

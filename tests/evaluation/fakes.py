@@ -34,6 +34,8 @@ class Fake:
 
     def retrieve(self, queries, k, among=None):
         scores = self.scores(queries)
+        if among is not None:
+            return Slate.best(among, np.take_along_axis(scores, np.maximum(among, 0), axis=1), k)
         scores[queries.seen.row_of, queries.seen.values] = -np.inf
         return Slate.best(np.tile(np.arange(scores.shape[1], dtype=np.int32), (len(queries), 1)), scores, k)
 
