@@ -11,6 +11,8 @@ from palate.types import Bools, Floats, Queries, Slate
 T = TypeVar("T")
 
 BLOCK = 128  # requests scored at once
+CELLS = 1 << 21  # scores gone through at once, 8 MB: larger arrays are fetched anew from the system every time
+GROUPS = 8  # per place of the list, when the k-th largest is bounded from below
 
 
 def retrieve_in_blocks(scores: Callable[[Queries], Floats], queries: Queries, k: int) -> Slate:
@@ -25,29 +27,52 @@ def best(scores: Floats, queries: Queries, k: int) -> Slate:
 
     scores: (B, n_items). An item scored -inf is left out.
     """
-    allowed = scores.astype(np.float32)  # a copy
-    allowed[queries.seen.row_of, queries.seen.values] = -np.inf
-    if queries.eligible is not None:
-        allowed[:, ~queries.eligible] = -np.inf
-    n_rows, n_items = allowed.shape
-    chosen = largest(allowed, k)
-    items = (np.flatnonzero(chosen) % n_items).reshape(n_rows, min(k, n_items)).astype(np.int32)
-    return Slate.best(items, np.take_along_axis(allowed, items, axis=1), k)
+    k = min(k, scores.shape[1])
+    parts = [_best(scores[rows], queries.take(rows), k) for rows in few_rows(scores)]
+    return Slate.stack(parts, k)
+
+
+def few_rows(scores: Floats) -> list[slice]:
+    """The rows of (B, n_items) in runs of at most CELLS scores, or of one row."""
+    step = max(1, CELLS // max(1, scores.shape[1]))
+    return [slice(start, start + step) for start in range(0, len(scores), step)]
 
 
 def largest(scores: Floats, k: int) -> Bools:
     """(B, n_items) marks the min(k, n_items) largest of each row; ties go to the lower row number."""
-    n_items = scores.shape[1]
-    if k >= n_items:
+    if k >= scores.shape[1]:
         return np.ones(scores.shape, np.bool_)
-    # (B, 1) the k-th largest; negated, because numpy selects from the far end twenty times slower where many are equal
-    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1, None]
+    least = kth_largest(scores, k)
     chosen = scores >= least
-    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
+    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > k)
     tied = scores[crowded] == least[crowded]
     room = k - (chosen[crowded] & ~tied).sum(axis=1, keepdims=True)
     chosen[crowded] &= ~tied | (np.cumsum(tied, axis=1) <= room)
     return chosen
+
+
+def kth_largest(scores: Floats, k: int) -> Floats:
+    """(B, 1) the k-th largest of each row, k at most n_items.
+
+    Columns are dealt into groups; the k-th largest of the groups' maxima is no larger than the k-th largest of all,
+    and few scores reach it, so that only these are sorted.
+    """
+    n_items = scores.shape[1]
+    deep = n_items // (GROUPS * k)  # columns in a group
+    if deep < 4:
+        return _kth(scores, k)
+    groups = scores[:, : deep * GROUPS * k].reshape(len(scores), deep, GROUPS * k)
+    reaching = scores >= _kth(groups.max(axis=1), k)
+    counts = np.count_nonzero(reaching, axis=1)
+    crowded = counts > n_items // 8  # many equal scores
+    reaching[crowded] = False
+    counts[crowded] = 0
+    flat = np.flatnonzero(reaching)
+    left = np.full((len(scores), max(k, int(counts.max(initial=0)))), -np.inf, np.float32)
+    left[np.arange(left.shape[1]) < counts[:, None]] = scores.reshape(-1)[flat]
+    least = _kth(left, k)
+    least[crowded] = _kth(scores[crowded], k)
+    return least
 
 
 def product(rows: Floats, matrix: Floats) -> Floats:
@@ -63,3 +88,19 @@ def fitted(value: T | None, stage: object) -> T:
     if value is None:
         raise NotFittedError(f"{type(stage).__name__}: asked before it was fitted; call fit(data, runtime) first")
     return value
+
+
+def _best(scores: Floats, queries: Queries, k: int) -> Slate:
+    allowed = scores.astype(np.float32)  # a copy
+    allowed[queries.seen.row_of, queries.seen.values] = -np.inf
+    if queries.eligible is not None:
+        allowed[:, ~queries.eligible] = -np.inf
+    n_rows, n_items = allowed.shape
+    items = (np.flatnonzero(largest(allowed, k)) % n_items).reshape(n_rows, k).astype(np.int32)
+    return Slate.best(items, np.take_along_axis(allowed, items, axis=1), k)
+
+
+def _kth(scores: Floats, k: int) -> Floats:
+    """(B, 1) the k-th largest; negated, because numpy selects from the far end twenty times slower among equals."""
+    least: Floats = -np.partition(-scores, k - 1, axis=1)[:, k - 1, None]
+    return least
