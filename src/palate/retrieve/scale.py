@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.contracts import Retriever
-from palate.retrieve.top import largest
+from palate.retrieve.top import few_rows, largest
 from palate.types import Floats, Queries
 
 DEPTH = 1000  # places of a list that reciprocal rank counts
@@ -26,7 +26,9 @@ def weighted_sum(
     total = np.zeros((len(queries), n_items), np.float32)
     for member, weight in zip(members, weights.T.astype(np.float32), strict=True):
         if weight.any():
-            total += weight[:, None] * scale(member.scores(queries))
+            scores = member.scores(queries)
+            for rows in few_rows(scores):
+                total[rows] += weight[rows, None] * scale(scores[rows])
     return total
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from palate.errors import NotFittedError
-from palate.types import Bools, Floats, Queries, Slate
+from palate.types import Bools, Floats, Longs, Queries, Slate
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def largest(scores: Floats, k: int) -> Bools:
         return np.ones(scores.shape, np.bool_)
     least = kth_largest(scores, k)
     chosen = scores >= least
-    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > k)
+    crowded = np.flatnonzero(_counts(np.flatnonzero(chosen), chosen.shape) > k)
     tied = scores[crowded] == least[crowded]
     room = k - (chosen[crowded] & ~tied).sum(axis=1, keepdims=True)
     chosen[crowded] &= ~tied | (np.cumsum(tied, axis=1) <= room)
@@ -63,16 +63,13 @@ def kth_largest(scores: Floats, k: int) -> Floats:
         return _kth(scores, k)
     groups = scores[:, : deep * GROUPS * k].reshape(len(scores), deep, GROUPS * k)
     reaching = scores >= _kth(groups.max(axis=1), k)
-    counts = np.count_nonzero(reaching, axis=1)
-    crowded = counts > n_items // 8  # many equal scores
-    reaching[crowded] = False
-    counts[crowded] = 0
+    if np.count_nonzero(reaching) > reaching.size // GROUPS:  # many equal scores
+        return _kth(scores, k)
     flat = np.flatnonzero(reaching)
-    left = np.full((len(scores), max(k, int(counts.max(initial=0)))), -np.inf, np.float32)
+    counts = _counts(flat, scores.shape)
+    left = np.full((len(scores), int(counts.max(initial=k))), -np.inf, np.float32)
     left[np.arange(left.shape[1]) < counts[:, None]] = scores.reshape(-1)[flat]
-    least = _kth(left, k)
-    least[crowded] = _kth(scores[crowded], k)
-    return least
+    return _kth(left, k)
 
 
 def product(rows: Floats, matrix: Floats) -> Floats:
@@ -98,6 +95,11 @@ def _best(scores: Floats, queries: Queries, k: int) -> Slate:
     n_rows, n_items = allowed.shape
     items = (np.flatnonzero(largest(allowed, k)) % n_items).reshape(n_rows, k).astype(np.int32)
     return Slate.best(items, np.take_along_axis(allowed, items, axis=1), k)
+
+
+def _counts(flat: Longs, shape: tuple[int, ...]) -> Longs:
+    """(B,) how many of the flat places of an array (B, n_items) are in each row; much faster than counting marks."""
+    return np.bincount(flat // shape[1], minlength=shape[0])
 
 
 def _kth(scores: Floats, k: int) -> Floats:
