@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale [PARTS] [--events 1000000] [--users 100000] [--items 100000] [--rounds 5]
 
-The log is made by seed. Every part runs in a process of its own, so that one's memory is not another's peak. Batch speed
+The log is made by seed. Every part runs in a process of its own, so that one has not another's peak memory. Batch speed
 is measured with one BLAS thread, ours and implicit's in turns, the best of several rounds. Keeps
 benchmarks/results/scale.json.
 """
@@ -138,9 +138,8 @@ def learned_vectors(given: argparse.Namespace) -> dict[str, Any]:
     people = np.random.default_rng(given.seed).permutation(given.users)[:ASKED]
     queries, liked = data.queries(people), data.matrix()[people]
     vectors = np.vstack([model.asked(block) for block in queries.blocks(512)])
-    options = {"factors": config.factors, "regularization": config.regularisation, "alpha": config.alpha}
-    theirs = AlternatingLeastSquares(**options, num_threads=threads())
-    theirs.item_factors, theirs.user_factors = factors, vectors
+    options = {"regularization": config.regularisation, "alpha": config.alpha}
+    theirs = _implicit(factors, vectors, **options)
     index, rows = LongestFirst.of(factors), np.arange(len(people))
     runs: dict[str, Callable[[], Any]] = {
         "from vectors: palate, one thread": lambda: _asked(index, vectors, queries),
@@ -167,8 +166,7 @@ def even_vectors(given: argparse.Namespace) -> dict[str, Any]:
     asked = rng.normal(size=(2048, 64)).astype(np.float32)
     data = make_data(given)
     queries, index = data.queries(np.arange(len(asked))), LongestFirst.of(items)
-    theirs = AlternatingLeastSquares(factors=64, num_threads=threads())
-    theirs.item_factors, theirs.user_factors = items, asked
+    theirs = _implicit(items, asked)
     rows, liked = np.arange(len(asked)), data.matrix()[: len(asked)]
     halves = [slice(0, 1024), slice(1024, 2048)]
     runs: dict[str, Callable[[], Any]] = {
@@ -179,6 +177,14 @@ def even_vectors(given: argparse.Namespace) -> dict[str, Any]:
     }
     found = {"factors": 64, **_rates(given.rounds, runs, len(asked))}
     return found | _agreement(_asked(index, asked, queries), *theirs.recommend(rows, liked, N=K))
+
+
+def _implicit(items: Floats, people: Floats, **options: float) -> AlternatingLeastSquares:
+    """implicit's model with given vectors, on all threads."""
+    with threadpool_limits(1, "blas"):  # as it asks for
+        model = AlternatingLeastSquares(factors=items.shape[1], num_threads=threads(), **options)
+    model.item_factors, model.user_factors = items, people
+    return model
 
 
 def _asked(index: LongestFirst, vectors: Floats, queries: Queries) -> Slate:

@@ -44,7 +44,9 @@ class LongestFirst:
         lengths = np.ceil(lengths / step) * step
         items = np.argsort(-lengths, kind="stable").astype(np.int32)
         moved = bool((items[1:] < items[:-1]).any())
-        return LongestFirst(vectors[items] if moved else vectors, items, np.argsort(items).astype(np.int32), lengths[items])
+        return LongestFirst(
+            vectors[items] if moved else vectors, items, np.argsort(items).astype(np.int32), lengths[items]
+        )
 
     def retrieve(self, asked: Callable[[Queries], Floats], queries: Queries, k: int) -> Slate:
         """(B, min(k, n_items)) what `top.retrieve_in_blocks` answers to all products, up to their rounding.
