@@ -15,6 +15,7 @@ import palate
 from conftest import checkerboard
 from palate import build
 from palate.errors import ConfigError, DataError, PalateWarning, UnknownIdError
+from palate.runtime import Runtime
 
 BOARD = checkerboard()
 

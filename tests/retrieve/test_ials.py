@@ -54,3 +54,12 @@ def test_a_repeated_history_item_counts_once(board, runtime):
 def test_another_seed_gives_another_model():
     first, second = (IALS(CONFIG).fit(checkerboard(), Runtime(seed=seed)).factors_ for seed in (0, 1))
     assert not np.allclose(first, second)
+
+
+def test_histories_longer_than_the_vectors_solve_the_same_least_squares(board, runtime):
+    ials = IALS(CONFIG).fit(board, runtime)
+    items, liked = ials.factors_.astype(np.float64), np.arange(0, 18)  # 18 likes, 8 factors
+    confidence = np.where(np.isin(np.arange(board.n_items), liked), 5.0, 1.0)
+    left = (items.T * confidence) @ items + 0.3 * np.eye(8)
+    vector = np.linalg.solve(left, 5.0 * items[liked].sum(axis=0))
+    np.testing.assert_allclose(ials.asked(asking(liked, [2]))[0], vector, atol=1e-4)

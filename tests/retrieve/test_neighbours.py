@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from conftest import checkerboard
-from palate.retrieve.neighbours import ItemKNN, ItemKNNConfig
+from palate.retrieve.neighbours import ItemKNN, ItemKNNConfig, nearest
 from retrieve.fakes import asking, dataset
 
 LIKES = [[0, 1], [0, 1, 2], [0, 2]]
@@ -64,3 +65,16 @@ def test_similarity_agrees_with_dense_arithmetic(runtime):
     np.fill_diagonal(cosine, 0)
     found = ItemKNN().fit(data, runtime).similarity_.toarray()
     np.testing.assert_allclose(found, cosine, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 12])
+def test_the_nearest_are_those_of_a_stable_sort_of_each_row(k):
+    rng = np.random.default_rng(2)
+    dense = np.where(rng.random((40, 30)) < rng.random((40, 1)), rng.integers(1, 5, (40, 30)), 0).astype(np.float32)
+    expected = np.zeros_like(dense)
+    for row, values in enumerate(dense):
+        kept = np.argsort(-values, kind="stable")[:k]
+        expected[row, kept] = values[kept]
+    found = nearest(sparse.csr_matrix(dense), k)
+    assert (found.toarray() == expected).all()
+    assert (np.diff(found.indptr) == np.minimum((dense > 0).sum(axis=1), k)).all()

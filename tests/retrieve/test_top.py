@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palate.retrieve.top import best, largest, product, retrieve_in_blocks
+from palate.retrieve import top
+from palate.retrieve.top import best, kth_largest, largest, product, retrieve_in_blocks
 from palate.types import NO_ITEM
 from retrieve.fakes import asking
 
@@ -54,3 +55,23 @@ def test_one_row_is_multiplied_as_among_others():
     rows, matrix = rng.normal(size=(3, 8)).astype(np.float32), rng.normal(size=(8, 400)).astype(np.float32)
     assert product(rows[:1], matrix) == pytest.approx(rows[:1] @ matrix, abs=1e-5)
     assert product(rows[:0], matrix).shape == (0, 400)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([2, 30, 10_000]))
+def test_the_largest_of_a_wide_catalogue_are_those_of_a_stable_sort(seed, k, distinct):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, distinct, (4, 400)).astype(np.float32)
+    scores[rng.random(scores.shape) < rng.random()] = -np.inf
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    assert (np.nonzero(largest(scores, k))[1].reshape(-1, k) == np.sort(expected, axis=1)).all()
+    assert (kth_largest(scores, k)[:, 0] == np.take_along_axis(scores, expected, axis=1)[:, -1]).all()
+
+
+def test_scores_are_gone_through_a_few_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(top, "CELLS", 10)
+    scores = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    queries = asking(*[[]] * 7, seen=[[row % 4] for row in range(7)])
+    assert [len(scores[rows]) for rows in top.few_rows(scores)] == [2, 2, 2, 1]
+    scores[np.arange(7), np.arange(7) % 4] = 100
+    hidden = np.where(np.arange(4) == np.arange(7)[:, None] % 4, -np.inf, scores)
+    assert (best(scores, queries, 3).items == np.argsort(-hidden, axis=1)[:, :3]).all()

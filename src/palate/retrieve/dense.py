@@ -1,6 +1,7 @@
 """Dense text retrieval: items whose texts mean what the history, the wish or the person's own words mean."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
 from palate.retrieve.axes import directions, project
+from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
@@ -72,6 +74,16 @@ class Dense:
         )
 
     def scores(self, queries: Queries) -> Floats:
+        return product(self.asked(queries), fitted(self.vectors_, self).T)
+
+    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
+        if among is not None:
+            return retrieve_in_blocks(self.scores, queries, k, among)
+        fitted(self.vectors_, self)
+        return self._index.retrieve(self.asked, queries, k)
+
+    def asked(self, queries: Queries) -> Floats:
+        """(B, dim) what is known of the requests, unit rows; zero where nothing is."""
         vectors, declared, config = fitted(self.vectors_, self), fitted(self.declared_, self), self.config
         history = history_matrix(queries.histories, len(vectors), config.last, config.decay)
         wanted = unit_rows(history @ vectors)  # (B, dim)
@@ -80,7 +92,8 @@ class Dense:
         if len(asking):
             wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
             wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
-        return product(unit_rows(wanted), vectors.T)
+        return unit_rows(wanted)
 
-    def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k, among)
+    @cached_property
+    def _index(self) -> LongestFirst:
+        return LongestFirst.of(fitted(self.vectors_, self))

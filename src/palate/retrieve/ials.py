@@ -1,7 +1,7 @@
 """iALS: people and items as short vectors, by weighted least squares; a request's vector comes from its history."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import cached_property
 from threading import Lock
 from typing import ClassVar, Self
 
@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from palate.config import option, options
 from palate.contracts import Source
 from palate.data.dataset import Dataset
+from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
@@ -62,19 +63,47 @@ class IALS:
         return replace(self, factors_=model.item_factors)
 
     def scores(self, queries: Queries) -> Floats:
-        factors, alpha = fitted(self.factors_, self), self.config.alpha
-        history = history_matrix(queries.histories, len(factors))
-        of_all = factors.T @ factors
-        of_all[np.diag_indices_from(of_all)] += np.float32(self.config.regularisation)
-        left = np.empty((len(queries), *of_all.shape), np.float32)
-        right = np.empty((len(queries), len(of_all), 1), np.float32)
-        for row, (start, end) in enumerate(pairwise(history.indptr)):
-            liked = factors[history.indices[start:end]]
-            left[row] = of_all + (alpha - 1) * (liked.T @ liked)
-            right[row, :, 0] = alpha * liked.sum(axis=0)
-        with _BLAS, threadpool_limits(1, "blas"):  # many small systems: threads only wait for each other
-            vectors: Floats = np.linalg.solve(left, right)[:, :, 0]  # (B, factors)
-        return product(vectors, factors.T)
+        return product(self.asked(queries), fitted(self.factors_, self).T)
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
-        return retrieve_in_blocks(self.scores, queries, k, among)
+        if among is not None:
+            return retrieve_in_blocks(self.scores, queries, k, among)
+        fitted(self.factors_, self)
+        return self._index.retrieve(self.asked, queries, k)
+
+    def asked(self, queries: Queries) -> Floats:
+        """(B, factors) what the histories lead to, zero where there is none.
+
+        With whitened item vectors w = y M, where M Mᵀ = inverse(YᵀY + lambda I), and W (n, factors) those of the
+        history, a vector is alpha M Wᵀ inverse(I + (alpha - 1) W Wᵀ) 1: a system as large as the history is long.
+        A history longer than there are factors takes the same from inverse(I + (alpha - 1) Wᵀ W) Wᵀ 1.
+        """
+        factors, alpha = fitted(self.factors_, self), self.config.alpha
+        history = history_matrix(queries.histories, len(factors))
+        lengths = np.diff(history.indptr)
+        found = np.zeros((len(queries), factors.shape[1]), np.float32)
+        for length in np.unique(lengths[lengths > 0]):  # those of one length together
+            rows = np.flatnonzero(lengths == length)
+            places = history.indptr[rows, None] + np.arange(length)
+            whitened = factors[history.indices[places]] @ self._whitener  # (R, length, factors)
+            across = whitened.transpose(0, 2, 1)
+            dual = length <= factors.shape[1]
+            left = (alpha - 1) * (whitened @ across if dual else across @ whitened)
+            left[:, np.arange(left.shape[1]), np.arange(left.shape[1])] += 1
+            right = np.ones((len(rows), length, 1), np.float32)
+            solved = across @ np.linalg.solve(left, right) if dual else np.linalg.solve(left, across @ right)
+            found[rows] = solved[:, :, 0]
+        return product(found, np.float32(alpha) * self._whitener.T)
+
+    @cached_property
+    def _whitener(self) -> Floats:
+        """(factors, factors)"""
+        factors = fitted(self.factors_, self)
+        of_all = (factors.T @ factors).astype(np.float64)
+        of_all[np.diag_indices_from(of_all)] += self.config.regularisation
+        whitener: Floats = np.linalg.inv(np.linalg.cholesky(of_all)).T.astype(np.float32)
+        return whitener
+
+    @cached_property
+    def _index(self) -> LongestFirst:
+        return LongestFirst.of(fitted(self.factors_, self))

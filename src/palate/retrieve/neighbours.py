@@ -1,7 +1,6 @@
 """Item-kNN: items liked by the same people, found by counting."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
@@ -96,8 +95,12 @@ def nearest(similarity: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
     similarity.sort_indices()
     if not k:
         return similarity
-    bounds = pairwise(similarity.indptr)
-    kept = [start + np.sort(np.argsort(-similarity.data[start:end], kind="stable")[:k]) for start, end in bounds]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in kept])])
-    chosen = np.concatenate(kept)
-    return sparse.csr_matrix((similarity.data[chosen], similarity.indices[chosen], offsets), similarity.shape)
+    lengths = np.diff(similarity.indptr)
+    row_of = np.repeat(np.arange(len(lengths)), lengths)
+    long = np.flatnonzero(lengths[row_of] > k)
+    order = long[np.lexsort((-similarity.data[long], row_of[long]))]  # stable: equal ones stay in order of columns
+    first = np.cumsum(np.where(lengths > k, lengths, 0)) - lengths  # of each long row in that order
+    kept = np.ones(len(row_of), np.bool_)
+    kept[order[np.arange(len(order)) - first[row_of[order]] >= k]] = False
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(lengths, k))])
+    return sparse.csr_matrix((similarity.data[kept], similarity.indices[kept], offsets), similarity.shape)
