@@ -98,8 +98,11 @@ def random_split(data: Dataset, rng: np.random.Generator, shares: Shares = (0.8,
     place = rng.permutation(n)
     n_test, n_validation = round(n * shares[2]), round(n * shares[1])
     test, validation = place < n_test, (place >= n_test) & (place < n_test + n_validation)
-    note = "Events were drawn at random: models learn from the future, so results are too good for a live system."
-    return _cut(data, "random", ~test & ~validation, validation, test, note)
+    note = (
+        "Events were drawn at random: models learn from the future, so results are too good for a live system. They are "
+        "fitted as on a log without times."
+    )
+    return _timeless(_cut(data, "random", ~test & ~validation, validation, test, note))
 
 
 def random_per_user(data: Dataset, rng: np.random.Generator, shares: Shares = (0.8, 0.1, 0.1)) -> Split:
@@ -118,9 +121,9 @@ def random_per_user(data: Dataset, rng: np.random.Generator, shares: Shares = (0
     validation = ~test & (place < (n_test + n_validation)[user])
     note = (
         "Each person's events were drawn at random: models learn from the future, so results are too good for a live "
-        "system; for comparison with published tables."
+        "system; for comparison with published tables. They are fitted as on a log without times."
     )
-    return _cut(data, "random-per-user", ~test & ~validation, validation, test, note)
+    return _timeless(_cut(data, "random-per-user", ~test & ~validation, validation, test, note))
 
 
 def cold_items_by_time(data: Dataset, validation_share: float = 0.1, test_share: float = 0.1) -> Split:
@@ -166,6 +169,12 @@ def split(data: Dataset, name: str = "time", runtime: Runtime | None = None) -> 
         name, notes = "random", ("The log has neither times nor an order: a random split instead of a time split.",)
     cut = SPLITS[name](data, (runtime or Runtime()).rng("split"))
     return replace(cut, notes=notes + cut.notes)
+
+
+def _timeless(cut: Split) -> Split:
+    """The split with a train log that has no clock: what is asked next to random events is not what came next."""
+    events = replace(cut.train.events, clock="none")
+    return replace(cut, train=replace(cut.train, events=events))
 
 
 def _cut(
