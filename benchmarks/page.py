@@ -19,7 +19,8 @@ How to read a table:
 
 * **Bold** rows are this library's recipes with their default options. *run here* marks other libraries, fitted by their
   own code on the same train events and asked the same requests in the same process; what tuning each was allowed stands
-  below its table, and ours got none. Rows with a source were published by others, with their own code and often their
+  below its table, and ours got none. Where a model has nothing to say, as for a stranger, popularity answers: the same
+  stand-in for ours and theirs. Rows with a source were published by others, with their own code and often their
   own choice of settings on test: the protocol is the same as far as it is described, the runs are not ours.
 * Brackets are 95 % bootstrap intervals over users. *± between seeds* is the standard deviation of the seeds' means, "="
   where another seed gives everybody the same value, empty where one seed was run. Neither says how
@@ -170,8 +171,12 @@ def _compared(lines: Sequence[Line]) -> list[Line]:
 
 def circumstances(found: Table) -> list[str]:
     """What every peer was allowed, on what machine and with which code."""
-    allowed = {row.recipe: row.allowed for row in found.rows if row.peer}
-    lines = [f"Tuning of {name}: {sentence}." for name, sentence in allowed.items()]
+    allowed: dict[str, list[str]] = {}
+    for name, (sentence, _, setting) in {
+        row.recipe: row.allowed.partition("; chosen: ") for row in found.rows if row.peer
+    }.items():
+        allowed.setdefault(sentence, []).append(f"{name} ({setting})" if setting else name)
+    lines = [f"Tuning of {', '.join(names)}: {sentence}." for sentence, names in allowed.items()]
     lines += [f"Warning: {one}" for one in (*found.about.warnings, *(finding.text for finding in found.about.findings))]
     environments = [set(row.environment.items()) for row in found.rows]
     everywhere = set.intersection(*environments) if environments else set()
