@@ -29,6 +29,8 @@ How to read a table:
   gives p < .05 and that the interval of the difference leaves out 0. Everything else is called no difference.
 * Protocol A: models learn from train alone; the validation event enters test histories but not training. Protocol B, in
   tables of its own: refitted on train and validation. B is easier, and the two are never compared.
+* Peers are installed and run by `make peers`: RecTools 0.19 asks for numpy below 2 on this Python, so it is installed
+  without its own resolver into an environment that holds this library too, and both run in one process there.
 * Test tables of MovieLens-100K were looked at while fusion was being built, so its rows are those of a development set;
   what else was seen of test, and when, stands in the log ([log](log.md)).
 * Other programs may have run on the machine at the same time: seconds are orders of magnitude.
