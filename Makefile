@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check format lint types docs benchmarks clean
+.PHONY: install demo test check format lint types docs benchmarks peers clean
 
 install: .venv/.installed
 
@@ -34,5 +34,16 @@ format: install
 benchmarks: install
 	$(BIN)/python -m benchmarks
 
+# Other libraries pin other versions than ours, so they run in an environment of their own, with ours in it.
+peers: .peers/.installed
+	.peers/bin/python -m benchmarks --recipes peers
+
+.peers/.installed: pyproject.toml constraints.txt benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .peers
+	grep -v "^pandas" constraints.txt > .peers/constraints.txt
+	.peers/bin/pip install -q -c .peers/constraints.txt -e ".[text]" pydantic python-dateutil tzdata tqdm
+	.peers/bin/pip install -q --no-deps -r benchmarks/peers/requirements.txt
+	touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .peers .mypy_cache .ruff_cache .pytest_cache

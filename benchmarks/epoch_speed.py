@@ -56,7 +56,8 @@ def main() -> None:
 
 def measure(train: Dataset, validation: Holdout, epochs: int, runtime: Runtime) -> dict[str, Any]:
     """Seconds of every epoch of both, NDCG@10 on validation with its interval, and what was alike."""
-    batch = round(PEOPLE_IN_BATCH * float(np.mean(np.maximum(train.histories().lengths - 1, 0))))
+    lengths = train.histories().lengths
+    batch = round(PEOPLE_IN_BATCH * float(np.mean(np.minimum(lengths[lengths > 1] - 1, LENGTH))))
     found = {
         "rectools": theirs(train, validation, epochs, runtime),
         "palate": ours(train, validation, epochs, batch, runtime),
@@ -85,6 +86,9 @@ class Clock(Callback):
 
     ticks: list[float] = field(default_factory=list)
 
+    def __deepcopy__(self, _: Any) -> "Clock":
+        return self  # the library trains with a copy of the trainer, and the ticks are wanted here
+
     def on_train_epoch_start(self, *_: Any) -> None:
         self.ticks.append(time.perf_counter())
 
@@ -103,7 +107,8 @@ def theirs(train: Dataset, validation: Holdout, epochs: int, runtime: Runtime) -
         "batch_size": PEOPLE_IN_BATCH,
     }
     peer = TransformerPeer(options, most_epochs=epochs, patience=epochs, callbacks=(clock,))
-    return {"epoch_s": _between(clock.ticks), **_quality(peer.fit(train, runtime), validation, runtime)}
+    model = peer.fit(train, runtime)
+    return {"epoch_s": _between(clock.ticks), **_quality(model, validation, runtime)}
 
 
 class Ticks(logging.Handler):

@@ -19,7 +19,8 @@ How to read a table:
 
 * **Bold** rows are this library's recipes with their default options. *run here* marks other libraries, fitted by their
   own code on the same train events and asked the same requests in the same process; what tuning each was allowed stands
-  below its table, and ours got none. Rows with a source were published by others, with their own code and often their
+  below its table, and ours got none. Where a model has nothing to say, as for a stranger, popularity answers: the same
+  stand-in for ours and theirs. Rows with a source were published by others, with their own code and often their
   own choice of settings on test: the protocol is the same as far as it is described, the runs are not ours.
 * Brackets are 95 % bootstrap intervals over users. *± between seeds* is the standard deviation of the seeds' means, "="
   where another seed gives everybody the same value, empty where one seed was run. Neither says how
@@ -28,6 +29,8 @@ How to read a table:
   gives p < .05 and that the interval of the difference leaves out 0. Everything else is called no difference.
 * Protocol A: models learn from train alone; the validation event enters test histories but not training. Protocol B, in
   tables of its own: refitted on train and validation. B is easier, and the two are never compared.
+* Peers are installed and run by `make peers`: RecTools 0.19 asks for numpy below 2 on this Python, so it is installed
+  without its own resolver into an environment that holds this library too, and both run in one process there.
 * Test tables of MovieLens-100K were looked at while fusion was being built, so its rows are those of a development set;
   what else was seen of test, and when, stands in the log ([log](log.md)).
 * Other programs may have run on the machine at the same time: seconds are orders of magnitude.
@@ -170,8 +173,12 @@ def _compared(lines: Sequence[Line]) -> list[Line]:
 
 def circumstances(found: Table) -> list[str]:
     """What every peer was allowed, on what machine and with which code."""
-    allowed = {row.recipe: row.allowed for row in found.rows if row.peer}
-    lines = [f"Tuning of {name}: {sentence}." for name, sentence in allowed.items()]
+    allowed: dict[str, list[str]] = {}
+    for name, (sentence, _, setting) in {
+        row.recipe: row.allowed.partition("; chosen: ") for row in found.rows if row.peer
+    }.items():
+        allowed.setdefault(sentence, []).append(f"{name} ({setting})" if setting else name)
+    lines = [f"Tuning of {', '.join(names)}: {sentence}." for sentence, names in allowed.items()]
     lines += [f"Warning: {one}" for one in (*found.about.warnings, *(finding.text for finding in found.about.findings))]
     environments = [set(row.environment.items()) for row in found.rows]
     everywhere = set.intersection(*environments) if environments else set()

@@ -118,8 +118,8 @@ def _fitted(recipe: str, train: Dataset, runtime: Runtime) -> tuple[Recommender,
         return model, cost, NO_TUNING
     made = peers.make(recipe)
     model, cost = measured(lambda: replace(made, retriever=made.retriever.fit(train, runtime)))
-    record = getattr(model.retriever, "record_", None)
-    return model, cost, f"{peers.PEERS[recipe][1]}" + (f"; chosen: {next(iter(record))}" if record else "")
+    setting = peers.chosen(model)
+    return model, cost, peers.PEERS[recipe][1] + (f"; chosen: {setting}" if setting else "")
 
 
 def _exam(cut: Split, view: View) -> Exam:

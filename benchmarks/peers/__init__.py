@@ -1,6 +1,7 @@
 """Recommenders of other libraries as recipes: the same splits, the same requests, the same metrics, one process.
 
-Each is fitted and scored by its own library; only leaving out what was seen is done by ours, as for every recipe.
+Each is fitted and scored by its own library. Ours does what it does for its own parts alone: it leaves out what was
+seen, and popularity stands by for requests that the peer has nothing to say on, such as those of strangers.
 """
 
 import importlib
@@ -8,6 +9,8 @@ from collections.abc import Callable
 
 from palate.contracts import Retriever
 from palate.pipeline import Recommender
+from palate.retrieve.fuse import Fused, FusedConfig
+from palate.retrieve.popular import Popular
 
 # What every peer was allowed: the sentence that stands beside its row.
 CHOSEN = "the best of {} declared settings on the last likes of up to 2,000 people held out of train, fitted again"
@@ -32,4 +35,11 @@ def make(name: str) -> Recommender:
     """The peer of that name, not yet fitted. Its library is imported only here."""
     place, function = PEERS[name][0].split(":")
     made: Callable[[], Retriever] = getattr(importlib.import_module(f"benchmarks.peers.{place}"), function)
-    return Recommender(made())
+    return Recommender(Fused(FusedConfig(method="fixed"), members=(made(), Popular()), weights=(1.0, 0.0)))
+
+
+def chosen(fitted: Recommender) -> str:
+    """The setting that a fitted peer chose, "" where it had no choice."""
+    assert isinstance(fitted.retriever, Fused)
+    record = getattr(fitted.retriever.members[0], "record_", None)
+    return str(next(iter(record))) if record else ""

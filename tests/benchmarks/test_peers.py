@@ -1,14 +1,17 @@
 """Other libraries' recommenders say through our contract what they say by themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from benchmarks.peers import PEERS, make
+from benchmarks.peers import PEERS, chosen, make
 from benchmarks.peers.tuned import Tuned
 from benchmarks.peers.with_implicit import LeastSquares, Neighbours, PairwiseRanking
 
 from conftest import checkerboard
 from evaluation.fakes import Fake
 from palate.retrieve.history import history_matrix
+from palate.retrieve.popular import Popular
 from palate.runtime import Runtime
 from palate.types import STRANGER, Queries, Ragged
 
@@ -68,6 +71,19 @@ def test_the_default_is_taken_where_nothing_can_be_held_out():
 def test_every_implicit_peer_can_be_made_and_asked(name):
     fitted = make(name).retriever.fit(BOARD, Runtime())
     assert fitted.retrieve(EVERYBODY, 4).items.shape == (80, 4)
+
+
+@pytest.mark.parametrize("name", ["implicit-tfidf", "implicit-bpr"])
+def test_popularity_answers_a_stranger_for_a_peer_as_it_does_for_ours(name):
+    stranger = Queries(np.array([STRANGER], np.int32), Ragged.empty(1), Ragged.empty(1), ("",))
+    alone = Popular().fit(BOARD, Runtime()).retrieve(stranger, 5)
+    shown = make(name).retriever.fit(BOARD, Runtime()).retrieve(stranger, 5)
+    np.testing.assert_array_equal(shown.items, alone.items)
+
+
+def test_the_chosen_setting_is_told():
+    made = make("implicit-cosine")
+    assert chosen(replace(made, retriever=made.retriever.fit(BOARD, Runtime()))) in {"K=20", "K=100", "K=500"}
 
 
 class TestRecTools:
