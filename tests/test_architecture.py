@@ -49,6 +49,7 @@ EDGES = {  # third-party package -> the rooms that may import it
     "matplotlib": {"evaluation"},
     "implicit": {"retrieve/ials"},
     "bm25s": {"retrieve/lexical"},
+    "lightgbm": {"rank/features"},
 }
 
 

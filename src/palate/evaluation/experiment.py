@@ -27,7 +27,7 @@ from palate.runtime import Runtime
 from palate.types import Floats, Ragged, Slate
 
 FLOOR = "popular"  # the trivial rule that stands in every table
-NO_TUNING = "none: every recipe ran with its default options"
+NO_TUNING = "every recipe chose its options on likes held out of train, none on validation or test"
 Fit = Callable[[str, Dataset, Runtime], Recommender]
 
 
