@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,25 @@ def test_importing_palate_loads_nothing_heavy():
     code = "import sys, palate; print([m for m in ('numpy', 'polars', 'torch', 'pandas') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_parts_that_the_data_cannot_feed_are_left_out_with_the_reason():
+    silent = replace(BOARD.items, title=("",) * 20, description=("",) * 20, tags=("",) * 20)
+    timeless = replace(BOARD, items=silent, events=replace(BOARD.events, clock="none"))
+    reasons = build.unfed(build.RECIPES["balanced"].parts, timeless)
+    assert sorted(reasons) == ["bm25", "dense", "sequence", "transition"]
+    assert reasons["transition"] == "the log has neither times nor an order"
+    assert reasons["dense"] == "the items have no texts"
+    assert "likes are too few" in build.unfed(("sequence",), BOARD)["sequence"]
+    model = palate.fit(timeless, "balanced")
+    assert model.about["decisions"]["left_out"] == reasons
+    assert "Left out dense: the items have no texts." in build.told(model.about["decisions"])
+    assert len(model.recommend(["u0"], k=3)) == 3
+
+
+def test_what_was_decided_is_told_in_sentences():
+    decisions = palate.fit(BOARD, "classic").about["decisions"]
+    said = build.told(decisions)
+    assert any(sentence.startswith("ItemKNN: ") and "settings" in sentence for sentence in said)
+    assert f"used: {decisions['used']} of Popular, Transition, ItemKNN, EASE, IALS." in said[-1]
+    assert build.told({}) == []

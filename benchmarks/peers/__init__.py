@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from palate.contracts import Retriever
 from palate.pipeline import Recommender
-from palate.retrieve.fuse import Fused, FusedConfig
+from palate.retrieve.fuse import Fused
 from palate.retrieve.popular import Popular
 
 # What every peer was allowed: the sentence that stands beside its row.
@@ -35,7 +35,7 @@ def make(name: str) -> Recommender:
     """The peer of that name, not yet fitted. Its library is imported only here."""
     place, function = PEERS[name][0].split(":")
     made: Callable[[], Retriever] = getattr(importlib.import_module(f"benchmarks.peers.{place}"), function)
-    return Recommender(Fused(FusedConfig(method="fixed"), members=(made(), Popular()), weights=(1.0, 0.0)))
+    return Recommender(Fused(members=(made(), Popular()), weights=(1.0, 0.0)))
 
 
 def chosen(fitted: Recommender) -> str:

@@ -54,4 +54,6 @@ def refitted(cut: Split) -> Split:
     nothing = window.with_events(np.zeros(len(window.events), np.bool_))
     validation = Holdout(nobody, Ragged.empty(0), cut.test.known, nothing)
     note = "Protocol B: models are refitted on train and validation together before the test."
-    return replace(cut, train=cut.test.known, validation=validation, notes=(*cut.notes, note))
+    known = cut.test.known
+    train = replace(known, events=replace(known.events, clock=cut.train.events.clock))  # a random cut has none
+    return replace(cut, train=train, validation=validation, notes=(*cut.notes, note))

@@ -161,3 +161,10 @@ def test_what_cannot_be_split_says_so():
         time_split(log((0, 1, 5, True), (1, 2, 5, True)))
     with pytest.raises(ConfigError, match="sum to 1"):
         random_split(checkerboard(), np.random.default_rng(0), (0.8, 0.3, 0.1))
+
+
+@pytest.mark.parametrize("name", ["random", "random-per-user"])
+def test_random_splits_train_as_on_a_log_without_times(name):
+    cut = split(checkerboard(), name)
+    assert cut.train.events.clock == "none"
+    assert cut.test.known.events.clock == "time"

@@ -99,8 +99,8 @@ def random_split(data: Dataset, rng: np.random.Generator, shares: Shares = (0.8,
     n_test, n_validation = round(n * shares[2]), round(n * shares[1])
     test, validation = place < n_test, (place >= n_test) & (place < n_test + n_validation)
     note = (
-        "Events were drawn at random: models learn from the future, so results are too good for a live system. They are "
-        "fitted as on a log without times."
+        "Events were drawn at random: models learn from the future, so results are too good for a live system. They "
+        "are fitted as on a log without times."
     )
     return _timeless(_cut(data, "random", ~test & ~validation, validation, test, note))
 
