@@ -19,8 +19,8 @@ How to read a table:
 
 * **Bold** rows are this library's recipes. *run here* marks other libraries, fitted by their own code on the same train
   events and asked the same requests in the same process; what tuning each was allowed stands below its table, ours too:
-  rows of earlier code ran with default options, later ones chose theirs on likes held out of train. Where a model has nothing to say, as for a stranger,
-  popularity answers: the same
+  rows of earlier code ran with default options, later ones chose theirs on likes held out of train. Where a model has
+  nothing to say, as for a stranger, popularity answers: the same
   stand-in for ours and theirs. Rows with a source were published by others, with their own code and often their
   own choice of settings on test: the protocol is the same as far as it is described, the runs are not ours.
 * Brackets are 95 % bootstrap intervals over users. *± between seeds* is the standard deviation of the seeds' means, "="
