@@ -117,7 +117,7 @@ def _bounds(value: Interval) -> str:
 
 
 def verdicts(view: View, found: Table) -> list[str]:
-    """Sentences: the best of ours against every line that was run here, and which published figures are higher."""
+    """Sentences: the best of ours against every line that was run here, and which figures from elsewhere are higher."""
     ours = [line for line in found.lines if not line.peer]
     if not ours:
         return ["No recipe of ours was run."]
@@ -135,9 +135,9 @@ def verdicts(view: View, found: Table) -> list[str]:
         if figures[found.about.metric] > best.value.mean
     ]
     if higher:
-        said.append(f"* Published figures **above** our best row: {', '.join(higher)}.")
+        said.append(f"* Figures from elsewhere **above** our best row: {', '.join(higher)}.")
     elif view.anchors:
-        said.append("* No published figure of the table is above our best row.")
+        said.append("* No figure from elsewhere in the table is above our best row.")
     floor = [line for line in found.lines if line.recipe == "popular"]
     least = [line.recipe for line in ours if floor and line.value.mean < floor[0].value.mean]
     return [*said, *([f"* Below popularity, that is below counting: {', '.join(least)}."] if least else [])]

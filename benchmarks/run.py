@@ -19,7 +19,7 @@ from palate.data.dataset import Dataset
 from palate.data.split import Holdout, Split
 from palate.evaluation.cost import Cost, measured
 from palate.evaluation.environment import environment
-from palate.evaluation.experiment import NO_TUNING, Exam, Trial, cautions, counted
+from palate.evaluation.experiment import TUNING, Exam, Trial, cautions, counted
 from palate.evaluation.pairs import labelled_pairs
 from palate.evaluation.slices import Slice, slices
 from palate.metrics.accuracy import NDCG, HitRate
@@ -115,7 +115,7 @@ def _fitted(recipe: str, train: Dataset, runtime: Runtime) -> tuple[Recommender,
     """The recipe, ours or a peer, what fitting cost, and what tuning it was allowed."""
     if recipe not in peers.PEERS:
         model, cost = measured(lambda: build.fit(UNAGED.get(recipe, recipe), train, runtime))
-        return model, cost, NO_TUNING
+        return model, cost, TUNING
     made = peers.make(recipe)
     model, cost = measured(lambda: replace(made, retriever=made.retriever.fit(train, runtime)))
     setting = peers.chosen(model)

@@ -222,3 +222,9 @@ def test_what_was_decided_is_told_in_sentences():
     assert any(sentence.startswith("ItemKNN: ") and "settings" in sentence for sentence in said)
     assert f"used: {decisions['used']} of Popular, Transition, ItemKNN, EASE, IALS." in said[-1]
     assert build.told({}) == []
+
+
+def test_where_only_popularity_is_left_that_is_told_too():
+    nobody = replace(BOARD, events=replace(BOARD.events, liked=np.zeros(len(BOARD.events), np.bool_)))
+    decisions = palate.fit(nobody, "classic").about["decisions"]
+    assert "Left out ease: nobody liked anything." in build.told(decisions)

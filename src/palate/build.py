@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from palate.config import configured
-from palate.contracts import Encoder, Ranker, Retriever
+from palate.contracts import Encoder
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
 from palate.errors import ConfigError, PalateWarning
@@ -94,16 +94,14 @@ def fit(
     recipe = named(recipe)
     last = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
     left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
-    parts = [part for part in recipe.parts if part not in left_out]
+    parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
-    if parts == ["popular"]:
-        return _recommender(members[0].fit(data, runtime), last)
     config = configured(BlendConfig, recipe.blend, "blend")
     blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
     retriever, rankers = blend.fit(data, runtime)
     if left_out:
         retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
-    return _recommender(retriever, (*rankers, *last))
+    return Recommender(retriever, (*rankers, *last), guards=(Rules(),), explainer=Evidence())
 
 
 def named(recipe: str | Recipe) -> Recipe:
@@ -177,7 +175,7 @@ def decisions(recommender: Recommender) -> dict[str, Any]:
 def told(decision: Mapping[str, Any]) -> list[str]:
     """`decisions` as sentences."""
     sentences = [f"Left out {part}: {reason}." for part, reason in decision.get("left_out", {}).items()]
-    if not decision:
+    if "held_out" not in decision:
         return sentences
     n, members = decision["held_out"], ", ".join(decision["members"])
     if "used" not in decision:
@@ -212,7 +210,3 @@ def _wish_weights(parts: Sequence[str]) -> tuple[float, ...]:
     """Whom a wish is heard by; equal weights where WISH_WEIGHTS names none of the parts."""
     weights = tuple(WISH_WEIGHTS.get(part, 0.0) for part in parts)
     return weights if any(weights) else ()
-
-
-def _recommender(retriever: Retriever, rankers: tuple[Ranker, ...] = ()) -> Recommender:
-    return Recommender(retriever, rankers, guards=(Rules(),), explainer=Evidence())

@@ -150,7 +150,7 @@ def test_the_page_says_what_lost_to_what(results):
     text = page(results)
     assert "## The board" in text
     assert "* taste is ahead of " in text
-    assert "Published figures **above** our best row: an oracle (1.0000)." in text
+    assert "Figures from elsewhere **above** our best row: an oracle (1.0000)." in text
     order = [text.index(name) for name in ("an oracle (a dream)", "**taste**", "**popular**", "nothing (void)")]
     assert order == sorted(order)
     header = next(line for line in text.splitlines() if line.startswith("| | NDCG@10"))

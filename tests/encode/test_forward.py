@@ -35,6 +35,6 @@ class Angles:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_batches_hold_few_pads_and_rows_come_back_in_order(side):
     angles = Angles(side)
-    vectors = Network(angles, bf16=False).encode(["1", "2 3 4", "5", "6 7"], batch_tokens=4)  # type: ignore[arg-type]
+    vectors = Network(angles, bf16=False).encode(["1", "2 3 4", "5", "6 7"], batch_tokens=4)
     assert angles.shapes == [(1, 3), (2, 2), (1, 1)]
     assert (vectors[:, 0] / vectors[:, 1]).tolist() == pytest.approx([1, 9, 5, 13])

@@ -25,7 +25,7 @@ from palate.retrieve.sequence import Sequence
 from palate.retrieve.transition import Transition
 from palate.runtime import Runtime
 from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig
-from palate.types import NO_ITEM, STRANGER, Queries, Ragged
+from palate.types import NO_ITEM, STRANGER, Queries, Ragged, Slate
 from retrieve.fakes import WordEncoder, asking
 
 BOARD = checkerboard()
@@ -204,3 +204,11 @@ def test_a_cold_item_is_found_by_its_text(retriever):
         pytest.skip("finds what comes after a text, not what matches it")
     shown = retriever.retrieve(asking(wishes=["space ships, volume 18", "wedding cakes, volume 19"]), 1).items
     assert shown[:, 0].tolist() == list(COLD)
+
+
+def test_only_the_given_candidates_are_ranked_seen_or_not(retriever, mixed):
+    among = np.tile(np.array([[5, 0, 17, NO_ITEM]], np.int32), (len(mixed), 1))
+    slate = retriever.retrieve(mixed, 3, among)
+    expected = Slate.best(among, np.take_along_axis(retriever.scores(mixed), np.maximum(among, 0), axis=1), 3)
+    assert slate.items.tolist() == expected.items.tolist()
+    assert (np.sort(slate.items, axis=1) == [0, 5, 17]).all()

@@ -133,3 +133,16 @@ def test_the_same_seed_learns_the_same(runtime):
 def test_no_more_people_than_asked_for_lose_a_like(runtime, n_people):
     fused, _ = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=100), held_out=n_people)
     assert fused.record["held_out"] == n_people
+
+
+def test_a_single_part_without_options_to_choose_is_only_fitted(runtime):
+    one, data = oracle(), checkerboard()
+    fused, rankers = learned(runtime, one, data=data)
+    assert one.fits == [len(data.events)]
+    assert (fused.record, rankers) == ({}, ())
+
+
+def test_candidates_without_anything_liked_teach_no_trees_and_do_no_harm(runtime):
+    fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(sign=-0.5), breadth=1)
+    assert fused.record["ndcg@10"]["trees"] == fused.record["ndcg@10"]["weighted sum"] == 0
+    assert rankers == ()

@@ -29,9 +29,9 @@ def test_text_and_attributes_stand_side_by_side_at_the_given_length():
     known = content_of(
         catalogue(10, title=title, tags=("x",) * 5 + ("",) * 5), WordEncoder(), text_dim=192, whiten=1.0, scale=5.0
     )
-    lengths = np.linalg.norm(known.rows[:, : known.n_text], axis=1)
+    lengths = np.linalg.norm(known.rows[:, : known.axes.shape[1]], axis=1)
     np.testing.assert_allclose(lengths, [5.0] * 9 + [0.0], rtol=1e-5)
-    assert known.rows[:, known.n_text :].ravel().tolist() == [5.0] * 5 + [0.0] * 5
+    assert known.rows[:, known.axes.shape[1] :].ravel().tolist() == [5.0] * 5 + [0.0] * 5
 
 
 def test_a_catalogue_without_words_has_rows_of_zero():

@@ -27,7 +27,7 @@ from palate.runtime import Runtime
 from palate.types import Floats, Ragged, Slate
 
 FLOOR = "popular"  # the trivial rule that stands in every table
-NO_TUNING = "every recipe chose its options on likes held out of train, none on validation or test"
+TUNING = "every recipe chose its options on likes held out of train, none on validation or test"
 Fit = Callable[[str, Dataset, Runtime], Recommender]
 
 
@@ -39,7 +39,7 @@ def experiment(
     split: str | Split = "time",
     k: int = 10,
     candidates: int | None = None,
-    budget: str = NO_TUNING,
+    budget: str = TUNING,
     sweep: Sweep | None = None,
     runtime: Runtime | None = None,
 ) -> Experiment:

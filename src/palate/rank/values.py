@@ -1,19 +1,16 @@
 """A column of the items to what it says of each: the shares of its values, as a sparse matrix."""
 
-import re
-
 import numpy as np
 from scipy import sparse
 
 from palate.data.dataset import Catalogue
 from palate.errors import ConfigError
-
-_BREAK = re.compile(r"[,;|]")
+from palate.text.values import cell_values, columns
 
 
 def column(items: Catalogue, attribute: str) -> tuple[str, ...]:
     """(n_items,) the tags or an attribute by name; raises ConfigError where the catalogue has no such column."""
-    known = {"tags": items.tags, **items.attributes}
+    known = columns(items)
     if attribute not in known:
         raise ConfigError(f'attribute: "{attribute}": no column of the items; choose from {", ".join(sorted(known))}')
     return known[attribute]
@@ -22,11 +19,11 @@ def column(items: Catalogue, attribute: str) -> tuple[str, ...]:
 def value_shares(items: Catalogue, attribute: str) -> sparse.csr_matrix:
     """(n_items, n_values) 1 / n for each of an item's n values, so that a row sums to 1, or to 0 without any.
 
-    Several values in a cell stand between , ; or |. Case and blanks around a value do not count.
+    A cell may hold several values (see `cell_values`). Case does not count.
     Raises ConfigError where the column does not exist or no item has a value in it.
     """
     cells = column(items, attribute)
-    rows = [sorted({one.strip().lower() for one in _BREAK.split(cell)} - {""}) for cell in cells]
+    rows = [sorted({value.lower() for value in cell_values(cell)}) for cell in cells]
     names = {name: place for place, name in enumerate(sorted({name for row in rows for name in row}))}
     if not names:
         raise ConfigError(f'attribute: "{attribute}": no item has a value in this column; name another one')

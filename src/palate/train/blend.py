@@ -1,7 +1,7 @@
 """Several retrievers to one: options, weights and trees learned from held-out likes, each only if it helps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from palate.retrieve.top import BLOCK, best
 from palate.runtime import Runtime
 from palate.train.holdout import ENOUGH, hold_out, quality
 from palate.train.logit import conditional_logit
-from palate.train.search import Found, chosen
+from palate.train.search import Found, chosen, has_choices
 from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Slate
 
 PER_MEMBER = 50  # candidates that each retriever brings to learn weights from
@@ -37,9 +37,10 @@ class Blend:
 
     The last like of some people is held out and the members are fitted on the rest. There each member's options are
     chosen (see `chosen`), then weights are learned (conditional logit), then trees over what all members say
-    (LambdaRank). The people are halved and each half is asked with what the other half taught; used is the first of
-    trees, weighted sum and best member alone that has an NDCG@10 not below the simpler ones. Last, the members are
-    fitted on everything. With fewer than 20 people nothing is learned and the weights are equal.
+    (LambdaRank). The people are halved and each half is asked with what the other half taught; of the best member
+    alone, the weighted sum and the trees the one with the best NDCG@10 is used, of equals the simplest. Last, the
+    members are fitted on everything. With fewer than 20 people nothing is learned and the weights are equal; a single
+    member without options to choose is only fitted.
 
     members: retrievers, unfitted
     wish_weights: see `Fused`
@@ -54,12 +55,16 @@ class Blend:
 
     def fit(self, data: Dataset, runtime: Runtime) -> tuple[Fused, tuple[Ranker, ...]]:
         """The retriever, with the record of what was decided, and the rankers to put after it."""
+        if len(self.members) == 1 and not has_choices(self.members[0]):
+            return self._as_given(data, runtime, {}), ()
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
-        record: dict[str, Any] = {"members": _names(self.members), "held_out": len(queries)}
+        record: dict[str, Any] = {
+            "members": tuple(type(one).__name__ for one in self.members),
+            "held_out": len(queries),
+        }
         if len(queries) < ENOUGH:
-            fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record)
-            return self._with_standby(fused.fit(data, runtime), data, runtime), ()
+            return self._as_given(data, runtime, record), ()
         seconds = self.config.seconds / len(self.members)
         found = [chosen(member, rest, queries, targets, runtime, seconds) for member in self.members]
         lesson = _Lesson(self, tuple(one.fitted for one in found), queries, targets, runtime, data.n_items)
@@ -67,6 +72,11 @@ class Blend:
         record |= {**numbers, "trials": tuple(asdict(trial) for one in found for trial in one.trials)}
         members = tuple(_on_everything(one, data, runtime) for one in found)
         return self._with_standby(replace(fused, members=members, record=record), data, runtime), rankers
+
+    def _as_given(self, data: Dataset, runtime: Runtime, record: Mapping[str, Any]) -> Fused:
+        """The members as they are, with equal weights."""
+        fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record).fit(data, runtime)
+        return self._with_standby(fused, data, runtime)
 
     def _with_standby(self, fused: Fused, data: Dataset, runtime: Runtime) -> Fused:
         if self.standby is None or "popularity" in fused.reads:
@@ -99,7 +109,7 @@ class _Lesson:
             if self.blend.config.trees:
                 ways["trees"] = self._quality(self._crossed_trees(slate))
         used = max(ways, key=lambda way: ways[way])  # of equals the first, which is the simplest
-        weights = tuple(np.eye(len(self.members))[best]) if used == "best part" else examples.weights()
+        weights = tuple(np.eye(len(self.members))[best].tolist()) if used == "best part" else examples.weights()
         rankers = (self._trees(slate),) if slate is not None and used == "trees" else ()
         numbers = {"alone": alone, "ndcg@10": ways, "used": used, "weights": weights}
         return self._fused(weights, tells=used == "trees"), rankers, numbers
@@ -113,11 +123,11 @@ class _Lesson:
         return Slate.stack(parts, parts[0].k).take(np.argsort(np.concatenate(self._halves)))
 
     def _crossed_trees(self, slate: Slate) -> Slate:
-        """The same in the order of trees that learned from the other half."""
+        """The same in the order of trees that learned from the other half, or as it is where that taught nothing."""
         parts = []
         for half in self._halves:
-            ranker = self._trees(slate, np.setdiff1d(np.arange(len(self.queries)), half))
-            parts.append(ranker.rank(self.queries.take(half), slate.take(half)))
+            ranker, own = self._trees(slate, np.setdiff1d(np.arange(len(self.queries)), half)), slate.take(half)
+            parts.append(ranker.rank(self.queries.take(half), own) if ranker.boosters_ else own)
         return Slate.stack(parts, slate.k).take(np.argsort(np.concatenate(self._halves)))
 
     def _trees(self, slate: Slate, rows: Longs | None = None) -> FeatureRanker:
@@ -160,10 +170,6 @@ class _Examples:
         """(M,) learned from these requests, or from all."""
         of = np.ones(len(self.rows), np.bool_) if requests is None else np.isin(self.rows, requests)
         return tuple(conditional_logit(self.features[of], self.real[of]).tolist())
-
-
-def _names(members: Sequence[Retriever]) -> tuple[str, ...]:
-    return tuple(type(one).__name__ for one in members)
 
 
 def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[_Examples, tuple[float, ...]]:

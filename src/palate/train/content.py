@@ -1,6 +1,5 @@
 """A catalogue to rows of content: what texts and attributes say of an item, as numbers that a linear map can read."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,21 +9,20 @@ from palate.contracts import Encoder
 from palate.data.dataset import Catalogue
 from palate.retrieve.axes import directions, project
 from palate.text.render import item_texts
+from palate.text.values import cell_values, columns
 from palate.types import Floats
 from palate.vectors import unit_rows
 
 LEAST_ITEMS = 5  # that share an attribute's value
 MOST_VALUES = 256  # of all attributes together, the most frequent
-_BETWEEN = re.compile(r"\s*[,;|，；、]\s*")
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """rows: (n_items, n_text + n_values) text beside attributes, each of length `scale`, zero where unknown;
-    mean, axes: what made an encoded text a unit row (see `project`)."""
+    """rows: (n_items, T + V) text beside attributes, each of length `scale`, zero where unknown;
+    mean, axes: (width,) and (width, T), what made an encoded text a unit row (see `project`)."""
 
     rows: Floats
-    n_text: int
     scale: float
     mean: Floats
     axes: Floats
@@ -37,18 +35,18 @@ def content_of(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: flo
     axes = np.ascontiguousarray(axes[:, -text_dim:])
     texts = project(encoded, mean, axes)
     rows = np.hstack([texts, unit_rows(multi_hot(items))]) * np.float32(scale)
-    return Content(rows, texts.shape[1], scale, mean, axes)
+    return Content(rows, scale, mean, axes)
 
 
 def multi_hot(items: Catalogue) -> Floats:
     """(n_items, n_values) 1 where an item has an attribute's value or a tag; columns by falling frequency.
 
-    A cell may hold several values between commas, semicolons or bars. Values of fewer than 5 items are left out,
-    and those of every item, which tell nothing.
+    A cell may hold several values (see `cell_values`). Values of fewer than 5 items are left out, and those of every
+    item, which tell nothing.
     """
-    columns = {"tags": items.tags, **items.attributes}
+    named = columns(items)
     said = [
-        {(name, value) for name, column in columns.items() for value in _BETWEEN.split(column[row].strip()) if value}
+        {(name, value) for name, column in named.items() for value in cell_values(column[row])}
         for row in range(len(items))
     ]
     counts = Counter(value for values in said for value in sorted(values))

@@ -48,24 +48,30 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
     queries, targets = queries.take(slice(0, JUDGES)), targets[:JUDGES]
     start = time.perf_counter()
 
-    def tried(part: Any, fit: Callable[[], Any]) -> tuple[Any, Any, Trial]:
+    def tried(part: Any, fit: Callable[[], Any]) -> tuple[Any, Trial]:
         begun = time.perf_counter()
-        fitted = fit()
-        found = float(quality(fitted.retrieve(queries, 10), targets).mean())
-        return part, fitted, Trial(type(part).__name__, _changed(part.config), found, time.perf_counter() - begun)
+        model = fit()
+        found = float(quality(model.retrieve(queries, 10), targets).mean())
+        return model, Trial(type(part).__name__, _changed(part.config), found, time.perf_counter() - begun)
 
-    best, fitted, trial = tried(part, lambda: part.fit(rest, runtime))
+    best = part
+    fitted, trial = tried(part, partial(part.fit, rest, runtime))
     trials = [trial]
     for name, value, asking in worth_trying(part.config)[: EVENTS // max(len(rest.events), 1)]:
         if time.perf_counter() - start + max(one.seconds for one in trials) > seconds:
             break
         other = replace(best, config=replace(best.config, **{name: value}))
         refit = partial(replace, fitted, config=other.config) if asking else partial(other.fit, rest, runtime)
-        other, model, trial = tried(other, refit)
+        model, trial = tried(other, refit)
         if trial.quality > max(one.quality for one in trials):
             best, fitted = other, model
         trials.append(trial)
     return Found(best, fitted, tuple(trials))
+
+
+def has_choices(part: Any) -> bool:
+    """Whether any option of a part declares values worth trying."""
+    return bool(worth_trying(part.config))
 
 
 def _changed(config: Any) -> dict[str, Any]:
