@@ -212,19 +212,4 @@ def test_parts_that_the_data_cannot_feed_are_left_out_with_the_reason():
     assert "likes are too few" in build.unfed(("sequence",), BOARD)["sequence"]
     model = palate.fit(timeless, "balanced")
     assert model.about["decisions"]["left_out"] == reasons
-    assert "Left out dense: the items have no texts." in build.told(model.about["decisions"])
     assert len(model.recommend(["u0"], k=3)) == 3
-
-
-def test_what_was_decided_is_told_in_sentences():
-    decisions = palate.fit(BOARD, "classic").about["decisions"]
-    said = build.told(decisions)
-    assert any(sentence.startswith("ItemKNN: ") and "settings" in sentence for sentence in said)
-    assert f"used: {decisions['used']} of Popular, Transition, ItemKNN, EASE, IALS." in said[-1]
-    assert build.told({}) == []
-
-
-def test_where_only_popularity_is_left_that_is_told_too():
-    nobody = replace(BOARD, events=replace(BOARD.events, liked=np.zeros(len(BOARD.events), np.bool_)))
-    decisions = palate.fit(nobody, "classic").about["decisions"]
-    assert "Left out ease: nobody liked anything." in build.told(decisions)

@@ -1,8 +1,9 @@
 """Recipes to recommenders: the one table from kind-word to class."""
 
 import importlib.util
+import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,11 +85,13 @@ def fit(
     *,
     encoder: str = "auto",
     diversify: Mapping[str, Any] | None = None,
+    budget: float = math.inf,
 ) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
     Of several parts, those that the data cannot feed are left out; `decisions` tells which.
     encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
+    budget: seconds that fitting may take, about (see `Blend`); what comes out then hangs on the machine.
     Raises ConfigError for an unknown recipe, part or option.
     """
     recipe = named(recipe)
@@ -96,7 +99,7 @@ def fit(
     left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
-    config = configured(BlendConfig, recipe.blend, "blend")
+    config = configured(BlendConfig, {"seconds": budget, **recipe.blend}, "blend")
     blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
     retriever, rankers = blend.fit(data, runtime)
     if left_out:
@@ -170,30 +173,6 @@ def kinds() -> dict[str, type]:
 def decisions(recommender: Recommender) -> dict[str, Any]:
     """What was decided on held-out likes while fitting, as plain values; {} where nothing was to be decided."""
     return dict(getattr(recommender.retriever, "record", {}))
-
-
-def told(decision: Mapping[str, Any]) -> list[str]:
-    """`decisions` as sentences."""
-    sentences = [f"Left out {part}: {reason}." for part, reason in decision.get("left_out", {}).items()]
-    if "held_out" not in decision:
-        return sentences
-    n, members = decision["held_out"], ", ".join(decision["members"])
-    if "used" not in decision:
-        return [*sentences, f"{members} with equal weights: {n} held-out likes are too few to learn from."]
-    for part, better in _chosen_options(decision["trials"]):
-        sentences.append(f"{part}: {better}.")
-    ways = ", ".join(f"{way} {value:.4f}" for way, value in decision["ndcg@10"].items())
-    return [*sentences, f"NDCG@10 on {n:,} held-out likes: {ways}; used: {decision['used']} of {members}."]
-
-
-def _chosen_options(trials: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """For each part that was tried more than once, what was chosen and what it brought."""
-    for part in dict.fromkeys(trial["part"] for trial in trials):
-        own = [trial for trial in trials if trial["part"] == part]
-        best = max(own, key=lambda trial: float(trial["quality"]))
-        if len(own) > 1:
-            options = ", ".join(f"{name} {value}" for name, value in best["options"].items()) or "defaults"
-            yield part, f"{options} of {len(own)} settings ({own[0]['quality']:.4f} to {best['quality']:.4f})"
 
 
 def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:

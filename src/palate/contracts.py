@@ -64,6 +64,10 @@ class Retriever(Protocol):
 class Trainer(Protocol):
     """A retriever that becomes another one by being fitted, slowly, with gradients."""
 
+    def within(self, seconds: float) -> "Trainer":
+        """The same, to be fitted and brought up to date within that time, about."""
+        ...
+
     def refit(self, fitted: Retriever, data: Dataset, runtime: Runtime) -> Retriever:
         """What `fit` made of a part of the data, brought up to date with all of it in a fraction of the time."""
         ...

@@ -1,5 +1,6 @@
 """The model that users hold: outside ids and frames in, outside ids and frames out."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -164,6 +165,7 @@ def fit(
     seed: int = 0,
     encoder: str = "auto",
     diversify: Mapping[str, Any] | None = None,
+    budget: float = math.inf,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
@@ -171,9 +173,12 @@ def fit(
     recipe: see `palate.build.RECIPES`; encoder: "auto", "hashing", a known model, a local folder or a hub id.
     diversify: options of `palate.rank.diversify.DiversifyConfig`, for example {"mmr": 0.3}: lists are built for variety
         too, and their scores then belong to places, no longer to items. What it costs: `palate.evaluate(..., trade=)`.
+    budget: seconds that fitting may take, about: parts, options and training are cut to it. What comes out then hangs
+        on the machine; without a budget a seed gives the same model everywhere.
     runtime: circumstances of the run, made from `seed` if not given.
     """
-    recommender = build.fit(recipe, data, runtime or Runtime(seed=seed), encoder=encoder, diversify=diversify)
+    runtime = runtime or Runtime(seed=seed)
+    recommender = build.fit(recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget)
     about = {
         "palate": version("palate"),
         "recipe": recipe,

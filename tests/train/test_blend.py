@@ -1,5 +1,6 @@
 """Learning how to put retrievers together, with members that are right, wrong or of no use."""
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -53,7 +54,10 @@ def learned(runtime, *members, data=None, **options):
 def test_the_member_that_is_right_is_found(runtime):
     fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     record = fused.record
-    assert fused.weights == (0, 1)
+    assert record["weights"] == (0, 1)
+    assert fused.weights == (1,)
+    assert fused.members[0].config.sign == 1  # the other is not fitted again
+    assert record["not_needed"] == ("Oracle",)
     assert rankers == ()
     assert record["members"] == ("Oracle", "Oracle")
     assert record["held_out"] == 20
@@ -72,7 +76,7 @@ def test_a_sum_that_does_harm_is_not_used(runtime, monkeypatch):
     monkeypatch.setattr("palate.train.blend.conditional_logit", lambda features, real: np.array([1.0, 0.0]))
     fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     assert fused.record["used"] == "best part"
-    assert fused.weights == (0, 1)
+    assert fused.record["weights"] == (0, 1)
     assert fused.record["ndcg@10"]["weighted sum"] < fused.record["ndcg@10"]["best part"]
 
 
@@ -146,3 +150,44 @@ def test_candidates_without_anything_liked_teach_no_trees_and_do_no_harm(runtime
     fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(sign=-0.5), breadth=1)
     assert fused.record["ndcg@10"]["trees"] == fused.record["ndcg@10"]["weighted sum"] == 0
     assert rankers == ()
+
+
+def test_a_member_that_only_wishes_hear_stays(runtime):
+    blend = Blend(members=(oracle(), oracle(sign=-1.0)), wish_weights=(0.0, 1.0))
+    fused, _ = blend.fit(checkerboard(), runtime)
+    assert fused.weights == (1, 0)
+    assert fused.wish_weights == (0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Slow(Oracle):
+    """Right, and a fifth of a second late."""
+
+    def fit(self, data, runtime):
+        time.sleep(0.2)
+        return super().fit(data, runtime)
+
+
+def test_a_member_that_takes_longer_than_what_is_left_is_left_out(runtime):
+    slow = Slow()
+    fused, _ = learned(runtime, oracle(noise=9.0), slow, seconds=0.3)
+    assert fused.record["too_slow"] == ("Slow",)
+    assert [one.config.noise for one in fused.members] == [9]
+    assert len(slow.fits) == 1
+    assert learned(runtime, oracle(noise=9.0), slow)[0].record["too_slow"] == ()
+
+
+def test_without_any_time_the_first_member_answers(runtime):
+    trained = []
+
+    class Trained(Oracle):
+        def within(self, seconds):
+            trained.append(seconds)
+            return self
+
+        def refit(self, fitted, data, runtime):
+            return fitted
+
+    fused, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
+    assert [type(one).__name__ for one in fused.members] == ["Slow"]
+    assert trained == [0]

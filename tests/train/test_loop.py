@@ -1,5 +1,7 @@
 """The training loop on a model of one number."""
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +45,36 @@ def test_training_stops_when_patience_ends_and_the_best_epoch_is_kept():
 def test_an_epoch_as_good_as_the_best_takes_its_place():
     early, late = run([1.0, 0.0, 0.0], epochs=3)[0], run([1.0, 1.0, 1.0], epochs=3)[0]
     assert early != late
+
+
+def test_time_ends_training_and_the_step_is_small_by_then():
+    paces = []
+
+    def slow(rng):
+        for _ in range(1000):
+            time.sleep(0.002)
+            yield 3.0
+
+    def loss_of(model):
+        def loss(batch):
+            paces.append(time.perf_counter())
+            return ((model.value - batch) ** 2).sum()
+
+        return loss
+
+    model = Number()
+    options = LoopConfig(epochs=50, learning_rate=0.1, weight_decay=0.0, seconds=0.3)
+    found = train(model, loss_of(model), Epochs(slow, 1000), lambda: 0.5, options, Runtime(), "slow")
+    assert found == [0.5]
+    assert 0.2 < paces[-1] - paces[0] < 2
+    assert len(paces) < 1000
+    assert model.value.item() == pytest.approx(3, abs=0.1)
+
+
+def test_without_time_one_step_is_made_and_moves_nothing():
+    value, found = run(seconds=0.0)
+    assert value == 0
+    assert len(found) == 1
 
 
 def test_random_numbers_hang_on_the_epoch_alone():

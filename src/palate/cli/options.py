@@ -1,6 +1,8 @@
 """Options that several commands share, and how answers are printed."""
 
 import json
+import math
+import re
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +36,24 @@ Diversify = Annotated[
         "attribute=COLUMN and alike=text or attribute.",
     ),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="Time for fitting, about, such as 90s, 10m or 1h: parts, options and training are cut to it.",
+    ),
+]
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds_of(text: str | None) -> float:
+    """The seconds in "90s", "10m" or "1h"; infinite if None. Raises ConfigError."""
+    if text is None:
+        return math.inf
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not found or not float(found[1]):
+        raise ConfigError(f'budget: "{text}" is not a time; write for example 90s, 10m or 1h')
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def named(text: str | None, option: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from palate import build
+from palate.cli.decisions import sentences, trials
 from palate.cli.options import (
+    Budget,
     Diversify,
     Encoder,
     Events,
@@ -18,6 +20,7 @@ from palate.cli.options import (
     Seed,
     Users,
     named,
+    seconds_of,
     show_json,
     watched,
 )
@@ -27,13 +30,14 @@ from palate.model import fit
 app = typer.Typer()
 
 
-@app.command(epilog="Example: palate train shop/ --recipe balanced --out model/")
+@app.command(epilog="Example: palate train shop/ --budget 10m --out model/")
 def train(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to save the model in.")],
     recipe: Annotated[str, typer.Option("--recipe", help=f"One of: {', '.join(build.RECIPES)}.")] = "balanced",
     encoder: Encoder = "auto",
     diversify: Diversify = None,
+    budget: Budget = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -43,7 +47,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a recipe on a folder of data and save the model."""
-    wanted = named(diversify, "diversify")
+    wanted, allowed = named(diversify, "diversify"), seconds_of(budget)
     data = read(
         source,
         events=events,
@@ -54,13 +58,14 @@ def train(
         quarantine=quarantine,
     )
     start = time.perf_counter()
-    model = fit(data, recipe, encoder=encoder, diversify=wanted, runtime=watched(seed))
+    model = fit(data, recipe, encoder=encoder, diversify=wanted, budget=allowed, runtime=watched(seed))
     model.save(out)
     seconds = time.perf_counter() - start
     if as_json:
         show_json({**model.about, "seconds": round(seconds, 2), "model": str(out)})
         return
-    for note in (*data.notes, *build.told(model.about["decisions"])):
+    decided = model.about["decisions"]
+    for note in (*data.notes, *filter(None, [trials(decided)]), *sentences(decided)):
         typer.echo(note)
     typer.echo(
         f"Trained {recipe} on {len(data.events):,} events of {data.n_users:,} users and {data.n_items:,} items "

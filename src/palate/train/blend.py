@@ -1,9 +1,10 @@
 """Several retrievers to one: options, weights and trees learned from held-out likes, each only if it helps."""
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from palate.retrieve.top import BLOCK, best
 from palate.runtime import Runtime
 from palate.train.holdout import ENOUGH, hold_out, quality
 from palate.train.logit import conditional_logit
-from palate.train.search import Found, chosen, has_choices
+from palate.train.search import Found, chosen, has_choices, within
 from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Slate
+
+T = TypeVar("T")
 
 PER_MEMBER = 50  # candidates that each retriever brings to learn weights from
 
@@ -28,7 +31,7 @@ class BlendConfig:
     held_out: int = option(6000, "People whose last like teaches the blend, at most half of all.", low=1)
     breadth: int = option(200, "Candidates that trees put in order.", low=1)
     trees: bool = option(True, "Whether trees are tried on top of the weighted sum.")
-    seconds: float = option(math.inf, "Time for the search of options, of all members together.", low=0.0)
+    seconds: float = option(math.inf, "Time for all of fitting, about; results then hang on the machine.", low=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,11 @@ class Blend:
     chosen (see `chosen`), then weights are learned (conditional logit), then trees over what all members say
     (LambdaRank). The people are halved and each half is asked with what the other half taught; of the best member
     alone, the weighted sum and the trees the one with the best NDCG@10 is used, of equals the simplest. Last, the
-    members are fitted on everything. With fewer than 20 people nothing is learned and the weights are equal; a single
-    member without options to choose is only fitted.
+    members that are heard are fitted on everything. With fewer than 20 people nothing is learned and the weights are
+    equal; a single member without options to choose is only fitted.
+
+    Within `seconds` each member in turn has an even share of the time that is left, for its search and for the fit on
+    everything; a network trains for as long. One that took longer than what is left is left out.
 
     members: retrievers, unfitted
     wish_weights: see `Fused`
@@ -55,27 +61,46 @@ class Blend:
 
     def fit(self, data: Dataset, runtime: Runtime) -> tuple[Fused, tuple[Ranker, ...]]:
         """The retriever, with the record of what was decided, and the rankers to put after it."""
+        end = time.perf_counter() + self.config.seconds
         if len(self.members) == 1 and not has_choices(self.members[0]):
             return self._as_given(data, runtime, {}), ()
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
-        record: dict[str, Any] = {
-            "members": tuple(type(one).__name__ for one in self.members),
-            "held_out": len(queries),
-        }
         if len(queries) < ENOUGH:
-            return self._as_given(data, runtime, record), ()
-        seconds = self.config.seconds / len(self.members)
-        found = [chosen(member, rest, queries, targets, runtime, seconds) for member in self.members]
-        lesson = _Lesson(self, tuple(one.fitted for one in found), queries, targets, runtime, data.n_items)
-        fused, rankers, numbers = lesson.learned()
-        record |= {**numbers, "trials": tuple(asdict(trial) for one in found for trial in one.trials)}
-        members = tuple(_on_everything(one, data, runtime) for one in found)
-        return self._with_standby(replace(fused, members=members, record=record), data, runtime), rankers
+            return self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}), ()
+        found: list[Found] = []
+        for place, member in enumerate(self.members):
+            share = _left(end) / (len(self.members) - place + 1)
+            found.append(chosen(member, rest, queries, targets, runtime, share))
+        in_time = [place for place, one in enumerate(found) if one.trials[0].seconds <= _left(end)] or [0]
+        blend, found = self._only(in_time), [found[place] for place in in_time]
+        fused, rankers, numbers = _Lesson(blend, found, queries, targets, runtime, data.n_items).learned()
+        heard = _heard(fused)
+        fused = replace(
+            fused,
+            members=tuple(_on_everything(found[place], data, runtime) for place in heard),
+            weights=_at(fused.weights, heard),
+            wish_weights=_at(fused.wish_weights, heard),
+            record={
+                "members": _names(self.members),
+                "too_slow": _names(self.members[place] for place in range(len(self.members)) if place not in in_time),
+                "not_needed": _names(blend.members[place] for place in range(len(found)) if place not in heard),
+                "held_out": len(queries),
+                **numbers,
+                "trials": tuple(asdict(trial) for one in found for trial in one.trials),
+            },
+        )
+        return self._with_standby(fused, data, runtime), rankers
+
+    def _only(self, places: Sequence[int]) -> "Blend":
+        """The same with these members."""
+        wish_weights = _at(self.wish_weights, places)
+        return replace(self, members=_at(self.members, places), wish_weights=wish_weights if any(wish_weights) else ())
 
     def _as_given(self, data: Dataset, runtime: Runtime, record: Mapping[str, Any]) -> Fused:
         """The members as they are, with equal weights."""
-        fused = Fused(members=self.members, wish_weights=self.wish_weights, record=record).fit(data, runtime)
+        members = tuple(within(member, self.config.seconds / len(self.members)) for member in self.members)
+        fused = Fused(members=members, wish_weights=self.wish_weights, record=record).fit(data, runtime)
         return self._with_standby(fused, data, runtime)
 
     def _with_standby(self, fused: Fused, data: Dataset, runtime: Runtime) -> Fused:
@@ -89,14 +114,18 @@ class Blend:
 
 @dataclass(frozen=True, eq=False)
 class _Lesson:
-    """Fitted members, the held-out requests, and what these people liked next."""
+    """What a blend learns from: its members as found, the held-out requests, and what these people liked next."""
 
     blend: Blend
-    members: tuple[Retriever, ...]
+    found: Sequence[Found]
     queries: Queries
     targets: Ints
     runtime: Runtime
     n_items: int
+
+    @property
+    def members(self) -> tuple[Retriever, ...]:
+        return tuple(one.fitted for one in self.found)
 
     def learned(self) -> tuple[Fused, tuple[Ranker, ...], dict[str, Any]]:
         """What is used, learned from everybody, and the numbers of the decision."""
@@ -195,6 +224,26 @@ def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> 
         _Examples(np.concatenate(features), np.concatenate(real), np.concatenate(taught)),
         tuple(np.concatenate(alone, axis=1).mean(axis=1).tolist()),
     )
+
+
+def _left(end: float) -> float:
+    """The seconds until then, 0 after it."""
+    return max(0.0, end - time.perf_counter())
+
+
+def _heard(fused: Fused) -> list[int]:
+    """The places of members that some request may hear."""
+    for_wish = fused.wish_weights or tuple("text" in one.reads for one in fused.members)
+    return [place for place, own in enumerate(fused.weights) if own or for_wish[place] or fused.tells]
+
+
+def _at(values: Sequence[T], places: Sequence[int]) -> tuple[T, ...]:
+    """The values at these places; () where there are none."""
+    return tuple(values[place] for place in places) if values else ()
+
+
+def _names(members: Iterable[Retriever]) -> tuple[str, ...]:
+    return tuple(type(one).__name__ for one in members)
 
 
 def _on_everything(found: Found, data: Dataset, runtime: Runtime) -> Retriever:

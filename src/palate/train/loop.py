@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class LoopConfig:
     weight_decay: float = option(0.01, "Pull of all weights towards 0.", low=0.0)
     clip: float = option(5.0, "Length at which a gradient is cut.", low=0.0)
     patience: int = option(4, "Epochs without a better result before training ends.", low=1)
+    seconds: float = option(math.inf, "Time for training, about; the steps shrink to 0 within it.", low=0.0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ class Epochs:
 
     batches: Callable[[np.random.Generator], Iterator[Batch]]
     n_batches: int
+
+
+class _Clock:
+    """How much of a run is done: the larger of its share of steps and its share of the time."""
+
+    def __init__(self, n_steps: int, seconds: float) -> None:
+        self.n_steps, self.seconds, self.start = n_steps, seconds, time.perf_counter()
+
+    def done(self, step: float) -> float:
+        late = (time.perf_counter() - self.start) / self.seconds if self.seconds else 1.0
+        return max(step / max(self.n_steps, 1), late)
 
 
 def train(
@@ -51,18 +64,20 @@ def train(
 
     AdamW (Loshchilov and Hutter, 2019, ICLR), warmed up, then falling to zero linearly. Where the runtime has a work
     folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
-    result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed.
+    result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
+    `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
     )
     saved = runtime.work / f"{name}.safetensors" if runtime.work else None
     best, qualities = checkpoint.read(saved, model, optimiser) if saved else ({}, [])
+    clock = _Clock(config.epochs * epochs.n_batches, config.seconds)
     with _scalars(runtime.work, name, len(qualities)) as scalar:
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
-            if _stale(qualities, config.patience):
+            if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
-            loss = _epoch(model, loss_of, epochs, optimiser, config, runtime.rng(f"{name}.{epoch}"), epoch)
+            loss = _epoch(model, loss_of, epochs, optimiser, config, clock, runtime.rng(f"{name}.{epoch}"), epoch)
             qualities.append(quality_of())
             if qualities[-1] >= max(qualities):
                 best = {key: value.clone() for key, value in model.state_dict().items()}
@@ -81,16 +96,20 @@ def _epoch(
     epochs: Epochs,
     optimiser: torch.optim.Optimizer,
     config: LoopConfig,
+    clock: _Clock,
     rng: np.random.Generator,
     epoch: int,
 ) -> float:
     """The mean loss of one pass. Its random numbers hang on the epoch alone, so that a resumed run repeats them."""
     torch.manual_seed(int(rng.integers(2**62)))
     model.train()
-    losses = []
+    losses: list[float] = []
     for step, batch in enumerate(epochs.batches(rng), epoch * epochs.n_batches):
+        done = clock.done(step + 0.5)
+        if done >= 1 and losses:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * pace(step, config.epochs * epochs.n_batches, config.warm_up)
+            group["lr"] = config.learning_rate * pace(min(done, 1.0), config.warm_up)
         optimiser.zero_grad()
         loss = loss_of(batch)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -101,14 +120,13 @@ def _epoch(
     return float(np.mean(losses)) if losses else 0.0
 
 
-def pace(step: int, n_steps: int, warm_up: float) -> float:
-    """The share of the largest learning rate at a step, from 0: up over the first `warm_up` of all, then down to 0.
+def pace(done: float, warm_up: float) -> float:
+    """The share of the largest learning rate when a share of the run is done: up over the first `warm_up`, then down.
 
-    >>> [round(pace(step, 8, 0.25), 2) for step in range(8)]
-    [0.5, 1.0, 1.0, 0.83, 0.67, 0.5, 0.33, 0.17]
+    >>> [round(pace(done, 0.25), 2) for done in (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)]
+    [0.0, 0.5, 1.0, 0.67, 0.33, 0.0]
     """
-    rising = math.ceil(n_steps * warm_up)
-    return (step + 1) / rising if step < rising else (n_steps - step) / max(n_steps - rising, 1)
+    return done / warm_up if done < warm_up else (1 - done) / max(1 - warm_up, 1e-9)
 
 
 def _stale(qualities: list[float], patience: int) -> bool:

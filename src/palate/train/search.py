@@ -1,5 +1,6 @@
 """The options of a retriever, chosen on held-out likes one after the other, within a time."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from palate.config import worth_trying
-from palate.contracts import Retriever
+from palate.contracts import Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
 from palate.train.holdout import quality
@@ -43,7 +44,8 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
     """The part with the options that rank held-out likes best.
 
     Coordinate search: the values that options declare as worth trying, one after the other, each kept only if it is
-    better. The larger the data the fewer are tried, and none that would likely end after `seconds`.
+    better. The larger the data the fewer are tried, and none that would likely leave too little of `seconds` for
+    fitting the part once more.
     """
     queries, targets = queries.take(slice(0, JUDGES)), targets[:JUDGES]
     start = time.perf_counter()
@@ -54,11 +56,11 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
         found = float(quality(model.retrieve(queries, 10), targets).mean())
         return model, Trial(type(part).__name__, _changed(part.config), found, time.perf_counter() - begun)
 
-    best = part
+    best = part = within(part, seconds)
     fitted, trial = tried(part, partial(part.fit, rest, runtime))
     trials = [trial]
     for name, value, asking in worth_trying(part.config)[: EVENTS // max(len(rest.events), 1)]:
-        if time.perf_counter() - start + max(one.seconds for one in trials) > seconds:
+        if time.perf_counter() - start + 2 * max(one.seconds for one in trials) > seconds:
             break
         other = replace(best, config=replace(best.config, **{name: value}))
         refit = partial(replace, fitted, config=other.config) if asking else partial(other.fit, rest, runtime)
@@ -67,6 +69,11 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
             best, fitted = other, model
         trials.append(trial)
     return Found(best, fitted, tuple(trials))
+
+
+def within(part: Any, seconds: float) -> Any:
+    """The part, told how long it may train where it trains."""
+    return part.within(seconds) if isinstance(part, Trainer) and seconds < math.inf else part
 
 
 def has_choices(part: Any) -> bool:

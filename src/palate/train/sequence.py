@@ -73,6 +73,11 @@ class SequenceTrainer:
         bare = replace(model, items=_bare(course.learner, course.known))
         return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
 
+    def within(self, seconds: float) -> "SequenceTrainer":
+        """The same with the time shared between `fit` and `refit` by their epochs."""
+        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs)
+        return replace(self, config=replace(self.config, seconds=seconds * share))
+
     def refit(self, fitted: Sequence, data: Dataset, runtime: Runtime) -> Sequence:
         """The model after `refit_epochs` more, slow ones over all data; cold items stay calibrated as they were."""
         if not self.config.refit_epochs:

@@ -1,0 +1,58 @@
+"""What was tried and decided while fitting, for people to read."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from palate.build import PARTS
+
+WORDS = {kind.__name__: word for word, (kind, _) in PARTS.items()}
+
+
+def sentences(decision: Mapping[str, Any]) -> list[str]:
+    """`palate.build.decisions` in sentences: what was left out, what was chosen and why."""
+    said = [f"Left out {part}: {reason}." for part, reason in decision.get("left_out", {}).items()]
+    if "held_out" not in decision:
+        return said
+    n, members = decision["held_out"], decision["members"]
+    if "used" not in decision:
+        return [*said, f"{_listed(members)} with equal weights: {n} held-out likes are too few to learn from."]
+    said += [f"Left out {_word(part)}: no time is left to fit it on everything." for part in decision["too_slow"]]
+    said += [f"{_word(part)}: {better}." for part, better in _chosen_options(decision["trials"])]
+    ways = ", ".join(f"{way} {value:.4f}" for way, value in decision["ndcg@10"].items())
+    asked = [part for part in members if part not in decision["too_slow"]]
+    said.append(f"NDCG@10 on {n:,} held-out likes: {ways}; used: {decision['used']} of {_listed(asked)}.")
+    if decision["not_needed"]:
+        said.append(f"Not needed, and not in the model: {_listed(decision['not_needed'])}.")
+    return said
+
+
+def trials(decision: Mapping[str, Any]) -> str:
+    """A table of every setting that was tried, in order; "" where none was."""
+    tried = decision.get("trials", ())
+    if not tried:
+        return ""
+    rows = [f"  {_word(one['part']):<12}{one['quality']:>8.4f}{one['seconds']:>9.1f}  {_options(one)}" for one in tried]
+    return "\n".join([f"  {'part':<12}{'NDCG@10':>8}{'seconds':>9}  options", *rows])
+
+
+def _chosen_options(tried: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """For each part that was tried more than once, what was chosen and what it brought."""
+    for part in dict.fromkeys(trial["part"] for trial in tried):
+        own = [trial for trial in tried if trial["part"] == part]
+        best = max(own, key=lambda trial: float(trial["quality"]))
+        if len(own) > 1:
+            brought = f"({own[0]['quality']:.4f} to {best['quality']:.4f})"
+            yield part, f"{_options(best)} of {len(own)} settings {brought}"
+
+
+def _options(trial: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in trial["options"].items()) or "defaults"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join(map(_word, parts))
+
+
+def _word(part: str) -> str:
+    """The kind-word of a class that is a part, or that trains one."""
+    return WORDS.get(part.removesuffix("Trainer"), part)
