@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from palate.train import softmax
-from palate.train.softmax import full_softmax, sampled_softmax
+from palate.train.softmax import full_softmax, lead, sampled_softmax
 from palate.train.table import unit_rows
 
 
@@ -48,6 +48,15 @@ def test_sampled_softmax_matches_hand_arithmetic():
     loss = sampled_softmax(states, items, torch.tensor([0]), torch.tensor([1, 2, 0]), log_chance)
     true, others = math.exp(2), (math.exp(1) + math.exp(0)) / 0.75
     assert loss.item() == pytest.approx(-math.log(true / (true + others)), abs=1e-5)
+
+
+def test_a_share_of_the_lead_is_label_smoothing(problem):
+    states, items, targets = problem
+    ours = functional.cross_entropy(states @ items.T, targets) + 0.3 * lead(states, items, targets, items.mean(0))
+    theirs = functional.cross_entropy(states @ items.T, targets, label_smoothing=0.3)
+    torch.testing.assert_close(ours, theirs)
+    for mine, right in zip(gradients(ours, states, items), gradients(theirs, states, items), strict=True):
+        torch.testing.assert_close(mine, right)
 
 
 def test_a_large_sample_gives_the_loss_of_the_full_softmax(problem):

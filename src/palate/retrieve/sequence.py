@@ -23,7 +23,7 @@ from palate.vectors import unit_rows
 class SequenceConfig:
     backbone: str = option("sasrec", "Network over the history: attention or recurrent.", choices=("sasrec", "gru"))
     dim: int = option(128, "Width of item vectors and states.", low=2)
-    layers: int = option(2, "Layers of the network.", low=1)
+    layers: int = option(1, "Layers of the network.", low=1)
     heads: int = option(2, "Attention heads of a layer; must divide dim (sasrec).", low=1)
     length: int = option(50, "Events of a history that are read, the newest.", low=1)
     temperature: float = option(0.07, "Cosines are divided by it; 0 scores by dot product.", low=0.0)

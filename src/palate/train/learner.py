@@ -9,7 +9,7 @@ from palate.config import option, options
 from palate.precision import quick
 from palate.retrieve.backbone import backbone
 from palate.retrieve.sequence import SequenceConfig
-from palate.train.softmax import full_softmax, sampled_softmax
+from palate.train.softmax import full_softmax, lead, sampled_softmax
 from palate.train.table import ItemTable, unit_rows
 from palate.types import Floats, Ints, Longs
 
@@ -18,6 +18,9 @@ from palate.types import Floats, Ints, Longs
 class LearnerConfig(SequenceConfig):
     dropout: float = option(0.3, "Share of the network's values dropped at random.", low=0.0, high=0.9)
     id_dropout: float = option(0.1, "Share of items that are text and attributes alone in a step.", low=0.0, high=0.9)
+    smoothing: float = option(
+        0.2, "Share of a target's chance that is spread evenly over the catalogue.", low=0.0, high=0.9
+    )
     sample_above: int = option(100_000, "Catalogue size above which the softmax is sampled.", low=0)
     negatives: int = option(4096, "Items that a sampled softmax draws in a step.", low=1)
 
@@ -47,15 +50,20 @@ class Learner(nn.Module):
         events, targets = (torch.from_numpy(part).long() for part in batch)
         real = targets >= 0
         events, targets = events.clamp(min=0), targets[real]
+        share = self.config.smoothing
         if len(self.log_chance) <= self.config.sample_above:
             vectors = self.table()
-            return full_softmax(self._states(vectors, events)[real], self._directions(vectors), targets)
+            states, items = self._states(vectors, events)[real], self._directions(vectors)
+            return full_softmax(states, items, targets) + share * lead(states, items, targets, items.mean(0))
         drawn = torch.multinomial(self.log_chance.exp(), self.config.negatives, replacement=True)
         rows = torch.unique(torch.cat([events.flatten(), targets, drawn]))  # only these vectors are made
         events, targets, drawn = (torch.searchsorted(rows, part) for part in (events, targets, drawn))
-        vectors = self.table(rows)
-        states = self._states(vectors, events)[real]
-        return sampled_softmax(states, self._directions(vectors), targets, drawn, self.log_chance[rows])
+        vectors, log_chance = self.table(rows), self.log_chance[rows]
+        states, items = self._states(vectors, events)[real], self._directions(vectors)
+        each = torch.exp(-log_chance[drawn]) / (len(self.log_chance) * len(drawn))  # so that their sum tends to 1
+        mean = each @ items[drawn]
+        loss = sampled_softmax(states, items, targets, drawn, log_chance)
+        return loss + share * lead(states, items, targets, mean)
 
     def _states(self, vectors: Tensor, events: Tensor) -> Tensor:
         """(B, L, dim), unit rows divided by the temperature where there is one."""

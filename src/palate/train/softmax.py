@@ -64,3 +64,14 @@ def sampled_softmax(states: Tensor, items: Tensor, targets: Tensor, negatives: T
     others = others.masked_fill(negatives == targets[:, None], -torch.inf)
     own = (states * items[targets]).sum(1, keepdim=True)
     return functional.cross_entropy(torch.cat([own, others], 1), torch.zeros_like(targets))
+
+
+def lead(states: Tensor, items: Tensor, targets: Tensor, mean: Tensor) -> Tensor:
+    """How far the logit of a target is above the mean logit of the catalogue, on average.
+
+    A cross-entropy plus `share` times this is the cross-entropy against targets of which that share is spread evenly
+    over the catalogue (label smoothing; Szegedy et al., 2016, CVPR, section 7).
+
+    states: (N, dim); items: (n_items, dim); targets: (N,); mean: (dim,) of the catalogue's items
+    """
+    return (states * (items[targets] - mean)).sum(1).mean()
