@@ -7,6 +7,7 @@ import typer
 
 from palate.cli.options import Json, show_json
 from palate.data.frames import rows_of
+from palate.explain.narrate import placed
 from palate.model import load
 
 app = typer.Typer()
@@ -41,3 +42,5 @@ def recommend(
         typer.echo(f"{row['rank']:>4}  {titles[row['item_id']]}  [{row['item_id']}]  {row['score']:.4f}")
         for reason in row.get("reasons", ()):
             typer.echo(f"        {reason}")
+        if parts := row.get("parts"):
+            typer.echo(f"        {placed({one['part']: one['contribution'] for one in parts[:-1]})}")
