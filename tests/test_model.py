@@ -16,7 +16,6 @@ import palate
 from conftest import checkerboard
 from palate import build
 from palate.errors import ConfigError, DataError, PalateWarning, UnknownIdError
-from palate.rank.features import FeatureRanker, FeatureRankerConfig
 from palate.runtime import Runtime
 
 BOARD = checkerboard()
@@ -60,21 +59,9 @@ def test_a_stranger_is_answered_from_a_history(model):
     assert "Because you liked" in frame["reasons"][0][0]
 
 
-@pytest.fixture(scope="module")
-def with_trees():
-    """A model whose lists trees put in order, although they are no better than a part on this board."""
-    model = palate.fit(BOARD, "classic")
-    retriever = replace(model.recommender.retriever, tells=True, weights=(0.0, 1.0, 1.0, 1.0, 1.0))
-    queries = BOARD.queries(np.arange(BOARD.n_users))
-    own = retriever.retrieve(queries, BOARD.n_items)
-    small = FeatureRanker(FeatureRankerConfig(trees=20, leaves=4, least=5, boosters=2))
-    trees = small.learn(queries, own, own.items[:, 1], seed=0)
-    return replace(model, recommender=replace(model.recommender, retriever=retriever, rankers=(trees,)))
-
-
 def test_where_trees_decide_each_row_tells_what_every_part_adds_to_its_score(with_trees):
     frame = with_trees.recommend(["u0", "u1"], k=5, explain=True)
-    names = ["history length", "weighted sum", "Transition", "ItemKNN", "EASE", "IALS", "expected"]
+    names = ["history length", "weighted sum", "Transition", "ItemKNN", "EASE", "expected"]
     for parts, score in zip(frame["parts"].to_list(), frame["score"], strict=True):
         assert [one["part"] for one in parts] == names
         assert sum(one["contribution"] for one in parts) == pytest.approx(score, abs=1e-5)

@@ -1,5 +1,6 @@
 """`palate recommend`: a saved model in, lists out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ def recommend(
 ) -> None:
     """Lists from a saved model: for users, a text or a history."""
     loaded = load(model)
+    loaded = replace(loaded, data=replace(loaded.data, frame="polars"))  # pandas would make texts of lists
     liked = [one.strip() for one in history.split(",")] if history else None
     answer = rows_of(
         loaded.recommend(user or None, k=k, text=text, history=liked, explain=explain, include_seen=include_seen)
