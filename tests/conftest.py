@@ -4,6 +4,16 @@ import numpy as np
 import pytest
 
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
+from palate.explain.evidence import Evidence
+from palate.guard.rules import Rules
+from palate.model import Model
+from palate.pipeline import Recommender
+from palate.rank.features import FeatureRanker, FeatureRankerConfig
+from palate.retrieve.ease import EASE
+from palate.retrieve.fuse import Fused
+from palate.retrieve.neighbours import ItemKNN
+from palate.retrieve.popular import Popular
+from palate.retrieve.transition import Transition
 from palate.runtime import Runtime
 
 TASTES = ("space ships and distant planets", "wedding cakes and true love")
@@ -47,3 +57,15 @@ def board() -> Dataset:
 @pytest.fixture
 def runtime() -> Runtime:
     return Runtime(seed=0)
+
+
+@pytest.fixture(scope="session")
+def with_trees(board: Dataset) -> Model:
+    """A model whose lists trees put in order; they learned to put what the sum has second first."""
+    members = (Popular(), Transition(), ItemKNN(), EASE())
+    retriever = Fused(members=members, weights=(0, 1, 1, 1), tells=True).fit(board, Runtime(seed=0))
+    queries = board.queries(np.arange(board.n_users))
+    own = retriever.retrieve(queries, board.n_items)
+    trees = FeatureRanker(FeatureRankerConfig(trees=20, leaves=4, least=5, boosters=2))
+    rankers = (trees.learn(queries, own, own.items[:, 1], seed=0),)
+    return Model(board, Recommender(retriever, rankers, guards=(Rules(),), explainer=Evidence()))

@@ -59,6 +59,23 @@ def test_a_stranger_is_answered_from_a_history(model):
     assert "Because you liked" in frame["reasons"][0][0]
 
 
+def test_where_trees_decide_each_row_tells_what_every_part_adds_to_its_score(with_trees):
+    frame = with_trees.recommend(["u0", "u1"], k=5, explain=True)
+    names = ["history length", "weighted sum", "Transition", "ItemKNN", "EASE", "expected"]
+    for parts, score in zip(frame["parts"].to_list(), frame["score"], strict=True):
+        assert [one["part"] for one in parts] == names
+        assert sum(one["contribution"] for one in parts) == pytest.approx(score, abs=1e-5)
+    assert "parts" not in with_trees.recommend(["u0"], k=5).columns
+
+
+def test_where_trees_leave_the_order_as_it_is_no_part_is_credited(with_trees):
+    assert with_trees.recommend(text="true love", k=2, explain=True)["parts"].to_list() == [[], []]
+
+
+def test_a_model_without_trees_credits_no_parts(model):
+    assert model.recommend(["u0"], k=2, explain=True).columns[-1] == "reasons"
+
+
 def test_an_unknown_user_gets_what_is_popular_and_a_word_about_it(model):
     with pytest.warns(PalateWarning, match=r"1 unknown user\(s\) answered from popularity: nobody"):
         frame = model.recommend(["nobody"], k=5)

@@ -7,7 +7,7 @@ import pytest
 from palate.errors import ContractError
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
-from palate.types import NO_ITEM, STRANGER, Queries, Ragged, Slate, Verdict
+from palate.types import NO_ITEM, STRANGER, Queries, Ragged, Signals, Slate, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Fixed:
 class Reverse:
     def rank(self, queries, slate):
         return Slate(slate.items[:, ::-1].copy(), -slate.scores[:, ::-1])
+
+
+class ReverseAndTell(Reverse):
+    def contributions(self, queries, slate):
+        return Signals(("score", "constant"), np.stack([-slate.scores, np.zeros_like(slate.scores)], axis=2))
 
 
 class Inventor:
@@ -61,6 +66,21 @@ def test_a_ranker_reorders_the_whole_breadth_before_the_list_is_cut():
 def test_a_ranker_that_invents_items_is_caught():
     with pytest.raises(ContractError, match="Inventor"):
         Recommender(Fixed(), rankers=(Inventor(),)).recommend(queries(), 2)
+
+
+def test_what_scores_are_made_of_is_told_for_the_shown_items_in_their_order():
+    told = Recommender(Fixed(), rankers=(ReverseAndTell(),), guards=(NoEven(),), breadth=4)
+    answer = told.recommend(queries(600), 2, explain=True)  # more than a block
+    assert answer.slate.items.tolist() == [[3, 5]] * 600
+    assert answer.contributions.names == ("score", "constant")
+    assert answer.contributions.values.tolist() == [[[-3, 0], [-5, 0]]] * 600
+    assert told.recommend(queries(1), 2).contributions is None
+    assert told.recommend(queries(0), 2, explain=True).contributions is None
+
+
+def test_only_the_ranker_that_the_retriever_speaks_to_is_asked_what_its_scores_are_made_of():
+    last = Recommender(Fixed(), rankers=(Reverse(), ReverseAndTell()))
+    assert last.recommend(queries(1), 2, explain=True).contributions is None
 
 
 def test_guarded_items_never_reach_the_answer_and_are_counted():

@@ -5,7 +5,7 @@ A declaration gives default, meaning and range; help texts, documentation and sa
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 from palate.errors import ConfigError
@@ -22,14 +22,16 @@ def option(
     choices: tuple[str, ...] = (),
     tries: tuple[Any, ...] = (),
     asking: bool = False,
+    about_values: bool = False,
 ) -> Any:
     """Declare one option of a configuration: its default, what it means and what it may be (bounds included).
 
     tries: values worth trying when the option is chosen on validation; none if it is not.
     asking: whether it is read only when a request is answered, so that another value needs no new fit.
+    about_values: whether it is about tags and attributes, so that without any another value changes nothing.
     """
     rules = {"low": low, "high": high, "choices": choices}
-    metadata = {"meaning": meaning, **rules, "tries": tries, "asking": asking}
+    metadata = {"meaning": meaning, **rules, "tries": tries, "asking": asking, "about_values": about_values}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -69,9 +71,13 @@ def configured(cls: type[C], values: Mapping[str, Any], where: str) -> C:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def worth_trying(config: Any) -> list[tuple[str, Any, bool]]:
-    """(name, value, asking) for every value of every option that is chosen on validation, the cheap ones first."""
+def worth_trying(config: Any, has_values: Callable[[], bool] = lambda: True) -> list[tuple[str, Any, bool]]:
+    """(name, value, asking) for every value of every option that is chosen on validation, the cheap ones first.
+
+    has_values: whether items have tags or attributes that tell something; asked only where an option is about them.
+    """
     fields = [(field.name, field.metadata) for field in dataclasses.fields(config)]
+    fields = [(name, rules) for name, rules in fields if not rules.get("about_values") or has_values()]
     found = [(name, value, rules["asking"]) for name, rules in fields for value in rules.get("tries", ())]
     return sorted(found, key=lambda one: not one[2])
 

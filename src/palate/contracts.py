@@ -11,7 +11,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
-from palate.types import Floats, Ints, Queries, Ragged, Reason, Slate, Verdict
+from palate.types import Floats, Ints, Queries, Ragged, Reason, Signals, Slate, Verdict
 
 Source = Literal["history", "text", "popularity"]
 Reasons = tuple[tuple[tuple[Reason, ...], ...], ...]  # per request, per place
@@ -77,6 +77,16 @@ class Ranker(Protocol):
     """A slate to the same items in a new order."""
 
     def rank(self, queries: Queries, slate: Slate) -> Slate: ...
+
+
+@runtime_checkable
+class Accountable(Protocol):
+    """A ranker whose scores are sums of what it read of an item."""
+
+    def contributions(self, queries: Queries, slate: Slate) -> Signals:
+        """(B, K, F + 1) what each thing that it read adds to the score of each item of a slate, and what is the same
+        for all; zeros where it leaves the order as it is, and for padding."""
+        ...
 
 
 class Guard(Protocol):

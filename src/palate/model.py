@@ -18,7 +18,7 @@ from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
 from palate.pipeline import Recommender
 from palate.runtime import Runtime
-from palate.types import NO_ITEM, STRANGER, Answer, Ints, Queries, Ragged
+from palate.types import NO_ITEM, STRANGER, Answer, Ints, Longs, Queries, Ragged, Signals
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,10 @@ class Model:
         allow, deny: item ids; where: attribute to permitted value or values.
 
         Returns a frame user_id, rank (from 1), item_id, score (larger is better), of the kind that the data came
-        in; with `explain` also basis ("history", "text", "history+text" or "popularity") and reasons (sentences).
+        in; with `explain` also basis ("history", "text", "history+text" or "popularity"), reasons (sentences) and, in
+        a model with trees, parts: what each part contributes to the score that trees gave the item, and at the end the
+        score expected of any item; together they are the score, unless the list was built for variety. Empty where
+        trees did not decide the order (a wish, no history).
         A stranger's user_id is null. Raises UnknownIdError for an item id that is not in the catalogue.
         """
         if k < 1:
@@ -155,6 +158,8 @@ class Model:
                 [sentence(reason, titles, wish) for reason in answer.reasons[r][p]]
                 for r, p in zip(row, place, strict=True)
             ]
+        if answer.contributions is not None:
+            table["parts"] = _parts(answer.contributions, row, place)
         return native(table, kind)
 
 
@@ -196,6 +201,15 @@ def load(folder: str | Path) -> Model:
     path = Path(folder)
     data, recommender = store.load(path, build.kinds())
     return Model(data, recommender, store.manifest(path))
+
+
+def _parts(told: Signals, row: Longs, place: Longs) -> list[list[dict[str, Any]]]:
+    """(N,) what each part contributes to the items at these rows and places (N,); [] where nothing does."""
+    told = told.by_part()
+    return [
+        [{"part": name, "contribution": value} for name, value in zip(told.names, values, strict=True) if any(values)]
+        for values in told.values[row, place].tolist()
+    ]
 
 
 def _warn_of_strangers(names: list[str], queries: Queries, answer: Answer) -> None:

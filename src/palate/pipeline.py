@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from palate.contracts import Explainer, Guard, Ranker, Retriever
+from palate.contracts import Accountable, Explainer, Guard, Ranker, Retriever
 from palate.errors import ContractError
-from palate.types import NO_ITEM, Answer, Basis, Ints, Queries, Slate
+from palate.types import NO_ITEM, Answer, Basis, Ints, Queries, Signals, Slate
 
 BLOCK = 512  # requests that go through all stages together
 
@@ -25,7 +25,7 @@ class Recommender:
     breadth: int = 200
 
     def recommend(self, queries: Queries, k: int, *, explain: bool = False) -> Answer:
-        """The best `k` items for each request, shorter where fewer are permitted."""
+        """The best `k` items for each request, shorter where fewer are permitted; with reasons if asked to explain."""
         breadth = max(k, self.breadth) if self.rankers or self.guards else k
         removed: dict[str, int] = {}
         parts = []
@@ -34,7 +34,8 @@ class Recommender:
             parts.append(self._guarded(block, found, removed).top(k))
         slate = Slate.stack(parts, max((part.k for part in parts), default=0))
         reasons = self.explainer.explain(self.retriever, queries, slate) if explain and self.explainer else ()
-        return Answer(slate, self._basis(queries), reasons, removed)
+        contributions = self._contributions(queries, slate) if explain else None
+        return Answer(slate, self._basis(queries), reasons, removed, contributions)
 
     def rank(self, queries: Queries, items: Ints) -> Slate:
         """The given candidates (B, M), NO_ITEM where a row has fewer, best first; ties keep the given order."""
@@ -48,6 +49,20 @@ class Recommender:
         for ranker in self.rankers:
             slate = _same_items(slate, ranker.rank(queries, slate), type(ranker).__name__)
         return slate
+
+    def _contributions(self, queries: Queries, shown: Slate) -> Signals | None:
+        """What the first ranker's scores of the shown items are made of; only the first reads the retriever's signals.
+
+        The same items are asked for again, as scores and signals do not depend on what else is in a slate.
+        """
+        if not self.rankers or not isinstance(ranker := self.rankers[0], Accountable) or not len(queries):
+            return None
+        parts = []
+        for start in range(0, len(queries), BLOCK):
+            block, items = queries.take(slice(start, start + BLOCK)), shown.items[start : start + BLOCK]
+            slate = self.retriever.retrieve(block, shown.k, items)
+            parts.append(ranker.contributions(block, slate).of(slate.items, items))
+        return Signals(parts[0].names, np.concatenate([part.values for part in parts]))
 
     def _guarded(self, queries: Queries, slate: Slate, removed: dict[str, int]) -> Slate:
         """The slate without what guards remove; how many items each rule removed is added to `removed`."""

@@ -1,4 +1,4 @@
-"""The values that travel between stages: Ragged, Queries, Slate, Verdict, Reason.
+"""The values that travel between stages: Ragged, Queries, Signals, Slate, Verdict, Reason, Answer.
 
 Arrays, not frames: B requests, K list length, n_items catalogue size. Users and items are
 row numbers here; outside ids never get past `palate.data`.
@@ -144,23 +144,54 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """Numbers that are told of each item of a slate: names (S,), values (B, K, S).
+
+    A name is "part" or "part: what", where a part tells more than one thing.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.shape[2] != len(self.names):
+            raise ContractError(f"Signals: values {self.values.shape} must be (B, K, S) for {len(self.names)} names")
+
+    def take(self, rows: Longs | Ints) -> "Signals":
+        """Those of the given lists, in the given order."""
+        return Signals(self.names, self.values[rows])
+
+    def of(self, items: Ints, others: Ints) -> "Signals":
+        """What is told of items (B, K), for the same items in the order of `others`."""
+        place = np.take_along_axis(np.argsort(items, axis=1), np.argsort(np.argsort(others, axis=1), axis=1), axis=1)
+        return Signals(self.names, np.take_along_axis(self.values, place[:, :, None], axis=1))
+
+    def by_part(self) -> "Signals":
+        """Summed over what each part tells, parts in the order in which they first stand."""
+        parts = [name.partition(":")[0] for name in self.names]
+        names = tuple(dict.fromkeys(parts))
+        member = np.array([[part == name for name in names] for part in parts], np.float32).reshape(-1, len(names))
+        return Signals(names, self.values @ member)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Slate:
     """B lists of K items, best first.
 
     items: (B, K) row numbers, distinct within a row, padded with NO_ITEM on the right.
     scores: (B, K) larger is better, never rising along a row; -inf where padded.
-    signals: (B, K, S) what a retriever measured of each item, for rankers to read; None where it tells nothing.
+    signals: what a retriever measured of each item, for rankers to read; None where it tells nothing.
     """
 
     items: Ints
     scores: Floats
-    signals: Floats | None = None
+    signals: Signals | None = None
 
     def __post_init__(self) -> None:
         if self.items.shape != self.scores.shape or self.items.ndim != 2:
             raise ContractError(f"Slate: items {self.items.shape} and scores {self.scores.shape} must be one (B, K)")
-        if self.signals is not None and self.signals.shape[:2] != self.items.shape:
-            raise ContractError(f"Slate: signals {self.signals.shape} must be (B, K, S) for items {self.items.shape}")
+        if self.signals is not None and (told := self.signals.values.shape)[:2] != self.items.shape:
+            raise ContractError(f"Slate: signals {told} must be (B, K, S) for items {self.items.shape}")
         real = self.items != NO_ITEM
         if np.isnan(self.scores).any():
             raise ContractError("Slate: a score is nan")
@@ -186,7 +217,7 @@ class Slate:
 
     def take(self, rows: Longs | Ints) -> "Slate":
         """The given lists, in the given order."""
-        return Slate(self.items[rows], self.scores[rows], None if self.signals is None else self.signals[rows])
+        return Slate(self.items[rows], self.scores[rows], None if self.signals is None else self.signals.take(rows))
 
     @staticmethod
     def stack(parts: Sequence["Slate"], k: int) -> "Slate":
@@ -194,16 +225,17 @@ class Slate:
         items = np.full((sum(map(len, parts)), k), NO_ITEM, np.int32)
         scores = np.full(items.shape, -np.inf, np.float32)
         told = [part.signals for part in parts if part.signals is not None]
-        signals = np.zeros((*items.shape, told[0].shape[2]), np.float32) if told and len(told) == len(parts) else None
+        names = told[0].names if told and len(told) == len(parts) else ()
+        values = np.zeros((*items.shape, len(names)), np.float32)
         start = 0
         for part in parts:
             rows, width = slice(start, start + len(part)), min(k, part.k)
             items[rows, :width] = part.items[:, :width]
             scores[rows, :width] = part.scores[:, :width]
-            if signals is not None and part.signals is not None:
-                signals[rows, :width] = part.signals[:, :width]
+            if names and part.signals is not None:
+                values[rows, :width] = part.signals.values[:, :width]
             start += len(part)
-        return Slate(items, scores, signals)
+        return Slate(items, scores, Signals(names, values) if names else None)
 
     @staticmethod
     def best(items: Ints, scores: Floats, k: int) -> "Slate":
@@ -242,9 +274,11 @@ class Reason:
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """What a pipeline returns: the lists, a list of reasons per shown item, counts of what guards removed,
-    and for each request what the list rests on."""
+    for each request what the list rests on, and what a ranker's scores of the shown items are made of (see
+    `contracts.Accountable`), None where no ranker can tell."""
 
     slate: Slate
     basis: tuple[Basis, ...]
     reasons: tuple[tuple[tuple[Reason, ...], ...], ...] = ()
     removed: dict[str, int] = field(default_factory=dict)
+    contributions: Signals | None = None

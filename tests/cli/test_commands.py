@@ -5,8 +5,10 @@ import resource
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
+import palate
 from palate.cli.main import COMMANDS, main
 
 
@@ -50,6 +52,26 @@ def test_train_then_recommend_are_two_commands(shop, tmp_path, monkeypatch, caps
     assert code == 0
     assert said.startswith("u0:\n   1  Rockets  [4]")
     assert "Because you liked" in said
+
+
+def test_what_trees_made_of_an_item_is_shown(with_trees, tmp_path, monkeypatch, capsys):
+    with_trees.save(tmp_path / "model")
+    words = ["recommend", "--model", tmp_path / "model", "--user", "u0", "-k", 2]
+    _, said, _ = run(monkeypatch, capsys, *words, "--explain")
+    assert said.count("        Put in order by ") == 2
+    assert "expected" not in said
+    _, said, _ = run(monkeypatch, capsys, *words, "--explain", "--json")
+    parts = json.loads(said)[0]["parts"]
+    assert sum(one["contribution"] for one in parts) == pytest.approx(json.loads(said)[0]["score"], abs=1e-5)
+    assert "Put in order by" not in run(monkeypatch, capsys, *words)[1]
+
+
+def test_a_model_made_of_pandas_frames_gives_its_reasons_line_by_line(shop, tmp_path, monkeypatch, capsys):
+    events, items = (pd.read_csv(shop / name) for name in ("events.csv", "items.csv"))
+    palate.fit(palate.read(events=events, items=items), "ease").save(tmp_path / "model")
+    _, said, _ = run(monkeypatch, capsys, "recommend", "--model", tmp_path / "model", "--history", "0", "--explain")
+    assert said.startswith("A stranger:\n")
+    assert "\n        Because you liked “Space ships”" in said
 
 
 def test_json_is_for_machines(shop, tmp_path, monkeypatch, capsys):

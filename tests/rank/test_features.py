@@ -7,8 +7,8 @@ import pytest
 
 from palate.errors import ContractError, NotFittedError
 from palate.rank import features as module
-from palate.rank.features import FeatureRanker, FeatureRankerConfig, features
-from palate.types import NO_ITEM, Slate
+from palate.rank.features import EXPECTED, LENGTH, SUM, FeatureRanker, FeatureRankerConfig, features
+from palate.types import NO_ITEM, Signals, Slate
 from retrieve.fakes import asking
 
 SMALL = FeatureRankerConfig(trees=30, leaves=4, least=5, boosters=2)
@@ -17,10 +17,10 @@ SMALL = FeatureRankerConfig(trees=30, leaves=4, least=5, boosters=2)
 def lesson(n=200, width=10, seed=0):
     """Requests whose liked candidate is the one with the largest second signal; the first is noise."""
     rng = np.random.default_rng(seed)
-    signals = rng.normal(size=(n, width, 2)).astype(np.float32)
+    signals = Signals(("A: score", "B: score"), rng.normal(size=(n, width, 2)).astype(np.float32))
     items = np.tile(np.arange(width, dtype=np.int32), (n, 1))
     slate = Slate(items, np.tile(-np.arange(width, dtype=np.float32), (n, 1)), signals)
-    return asking(*[[11]] * n), slate, signals[:, :, 1].argmax(axis=1).astype(np.int32)
+    return asking(*[[11]] * n), slate, signals.values[:, :, 1].argmax(axis=1).astype(np.int32)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,9 @@ def test_training_and_serving_read_the_same_features_to_the_last_bit(monkeypatch
     plain = features
 
     def watched(queries, slate):
-        seen.append(plain(queries, slate))
-        return seen[-1]
+        found = plain(queries, slate)
+        seen.append(found.values)
+        return found
 
     monkeypatch.setattr(module, "features", watched)
     queries, slate, targets = lesson(n=50)
@@ -73,6 +74,106 @@ def test_one_request_gets_the_same_bits_as_among_others(ranker):
     together = ranker.rank(queries, slate).scores
     alone = [ranker.rank(queries.take(slice(n, n + 1)), slate.take(np.array([n]))).scores[0] for n in range(9)]
     assert together.tobytes() == np.stack(alone).tobytes()
+
+
+@pytest.mark.parametrize("contrary", [1, 2, 3], ids=[SUM, "A: score", "B: score"])
+def test_no_item_falls_because_a_part_or_the_sum_scores_it_higher(contrary):
+    queries, slate, _ = lesson()
+    read = features(queries, slate).values
+    worst = read[:, :, contrary].argmin(axis=1).astype(np.int32)  # a tree left free would turn the feature around
+    learned = FeatureRanker(SMALL).learn(queries, slate, worst, seed=0)
+    rng = np.random.default_rng(1)
+    for feature in (1, 2, 3):
+        scores, signals = slate.scores.copy(), slate.signals.values.copy()
+        more = rng.exponential(size=slate.items.shape).astype(np.float32)
+        if feature == 1:
+            scores += more.mean()  # all of a slate alike, so that it stays in order
+        else:
+            signals[:, :, feature - 2] += more
+        higher = Slate(slate.items, scores, Signals(slate.signals.names, signals))
+        assert (by_item(learned, queries, higher) >= by_item(learned, queries, slate)).all()
+
+
+def test_what_a_score_is_worth_may_rise_and_fall_with_the_length_of_the_history():
+    _, slate, _ = lesson(n=400)
+    lengths = np.where(np.arange(400) % 2, 8, 1)
+    queries = asking(*([11] * length for length in lengths))
+    best = slate.signals.values.argmax(axis=1)  # (B, 2)
+    targets = np.where(lengths == 8, best[:, 0], best[:, 1]).astype(np.int32)  # A is right where histories are long
+    learned = FeatureRanker(SMALL).learn(queries, slate, targets, seed=0)
+    gain = by_item(learned, asking(*[[11] * 8] * 400), slate) - by_item(learned, asking(*[[11]] * 400), slate)
+    assert gain.min() < 0 < gain.max()
+
+
+def by_item(ranker, queries, slate):
+    """(B, K) the scores of the lesson's items, by row number."""
+    ranked = ranker.rank(queries, slate)
+    return np.take_along_axis(ranked.scores, np.argsort(ranked.items, axis=1), axis=1)
+
+
+def test_contributions_sum_to_the_score_of_each_item(ranker):
+    queries, slate, _ = lesson(seed=2)
+    told = ranker.contributions(queries, slate)
+    assert told.names == (LENGTH, SUM, "A: score", "B: score", EXPECTED)
+    assert told.values.shape == (200, 10, 5)
+    np.testing.assert_allclose(told.values.sum(axis=2), by_item(ranker, queries, slate), rtol=0, atol=1e-6)
+
+
+def test_what_decides_contributes_most_and_what_is_the_same_for_all_next_to_nothing(ranker):
+    queries, slate, _ = lesson(seed=2)
+    told = ranker.contributions(queries, slate).values
+    length, total, noise, decisive, _ = np.abs(told).mean(axis=(0, 1))
+    assert decisive > 5 * max(total, noise)
+    assert length == 0
+    assert np.ptp(told[:, :, -1]) == 0
+
+
+def test_contributions_are_exact_shapley_values():
+    """Of one tree of depth 2, by the definition: the mean, over both orders, of what knowing a feature changes."""
+    queries, slate, _ = lesson(n=60)
+    high = slate.signals.values > 0
+    targets = (high[:, :, 0] & high[:, :, 1]).argmax(axis=1).astype(np.int32)
+    one = FeatureRankerConfig(trees=1, leaves=3, least=5, boosters=1)
+    learned = FeatureRanker(one).learn(queries, slate, targets, seed=0)
+    tree = learned._grown[0].dump_model()["tree_info"][0]["tree_structure"]
+    rows = features(queries, slate).values.reshape(-1, 4)
+    used = sorted({node["split_feature"] for node in inner(tree)})
+    assert len(used) == 2
+    first, second = used
+    told = learned.contributions(queries, slate).values.reshape(-1, 5)
+    for row, found in zip(rows[:50], told[:50], strict=True):
+        known = {known: value(tree, row, known) for known in ((), (first,), (second,), (first, second))}
+        alone, rest = known[(first,)] - known[()], known[(first, second)] - known[(second,)]
+        assert found[first] == pytest.approx((alone + rest) / 2, abs=1e-6)
+        assert found[-1] == pytest.approx(known[()], abs=1e-6)
+
+
+def inner(node):
+    """The nodes of a tree that split."""
+    return [node, *inner(node["left_child"]), *inner(node["right_child"])] if "split_feature" in node else []
+
+
+def value(node, row, known):
+    """What a tree says of a row of which only some features are known; of the others both branches count, by the
+    number of training rows that took them."""
+    if "split_feature" not in node:
+        return node["leaf_value"]
+    left, right = node["left_child"], node["right_child"]
+    if node["split_feature"] in known:
+        return value(left if row[node["split_feature"]] <= node["threshold"] else right, row, known)
+    n_left, n_right = (one.get("internal_count", one.get("leaf_count")) for one in (left, right))
+    return (n_left * value(left, row, known) + n_right * value(right, row, known)) / (n_left + n_right)
+
+
+def test_nothing_contributes_where_the_order_is_kept_and_to_padding(ranker):
+    _, slate, _ = lesson(n=3)
+    items = slate.items.copy()
+    items[2, 7:] = NO_ITEM
+    cut = Slate(items, np.where(items == NO_ITEM, -np.inf, slate.scores).astype(np.float32), slate.signals)
+    told = ranker.contributions(asking([11], [], [11], wishes=["a wish", "", ""]), cut).values
+    assert not told[:2].any()
+    assert not told[2, 7:].any()
+    assert told[2, :7].any(axis=1).all()
 
 
 def test_a_slate_without_its_target_teaches_nothing():

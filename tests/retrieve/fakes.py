@@ -30,6 +30,12 @@ class WordEncoder:
         return np.sum(directions, axis=0) if words else np.zeros(self.dim)
 
 
+def catalogue(n: int, *, title: Any = None, tags: Any = None, **attributes: Any) -> Catalogue:
+    """Items i0, i1 ... with these columns."""
+    empty = ("",) * n
+    return Catalogue(IdMap(tuple(f"i{item}" for item in range(n))), title or empty, empty, tags or empty, attributes)
+
+
 def dataset(
     rows: Sequence[Sequence[int]], n_items: int, *, titles=(), people=(), clock="order", disliked=()
 ) -> Dataset:
@@ -45,8 +51,7 @@ def dataset(
         liked=np.array([pair not in disliked for pair in pairs], np.bool_),
         clock=clock,
     )
-    empty = ("",) * n_items
-    items = Catalogue(IdMap(tuple(f"i{item}" for item in range(n_items))), tuple(titles) or empty, empty, empty)
+    items = catalogue(n_items, title=tuple(titles))
     users_ = People(IdMap(tuple(f"u{user}" for user in range(len(rows)))), tuple(people) or ("",) * len(rows))
     return Dataset(items, users_, events)
 

@@ -135,7 +135,13 @@ def test_a_slate_tells_what_every_member_but_the_counting_one_said(runtime):
     told = replace(fused(runtime, members, weights=(1, 1, 1)), tells=True).retrieve(asking([0]), 2)
     assert told.items.tolist() == [[3, 2]]
     high, low = 3 / 3**0.5, -1 / 3**0.5  # z-scores of the third member
-    assert told.signals[0] == pytest.approx(np.array([[1, high, 0, 0], [-1, low, -2, low - high]]), abs=1e-6)
+    assert told.signals.names == (
+        "Says: score",
+        "Says: score",
+        "Says: distance to its best",
+        "Says: distance to its best",
+    )
+    assert told.signals.values[0] == pytest.approx(np.array([[1, high, 0, 0], [-1, low, -2, low - high]]), abs=1e-6)
 
 
 def test_without_being_asked_a_slate_tells_nothing(runtime):

@@ -2,26 +2,8 @@
 
 import numpy as np
 
-from palate.data.dataset import Catalogue, IdMap
-from palate.train.content import content_of, multi_hot
-from retrieve.fakes import WordEncoder
-
-
-def catalogue(n, *, title=None, tags=None, **attributes):
-    ids = IdMap(tuple(f"i{item}" for item in range(n)))
-    empty = ("",) * n
-    return Catalogue(ids, title or empty, empty, tags or empty, attributes)
-
-
-def test_values_are_columns_by_falling_frequency_and_rare_or_common_ones_are_left_out():
-    tags = ("red, soft",) * 5 + ("red",) * 2 + ("rare, ", "", "soft")
-    hot = multi_hot(catalogue(10, tags=tags, kind=("thing",) * 10))
-    assert hot.T.astype(int).tolist() == [[1] * 7 + [0] * 3, [1] * 5 + [0] * 4 + [1]]  # red, soft
-
-
-def test_the_same_word_in_two_columns_is_two_values():
-    half = ("x",) * 5 + ("",) * 5
-    assert multi_hot(catalogue(10, tags=half, brand=half)).shape == (10, 2)
+from palate.train.content import content_of
+from retrieve.fakes import WordEncoder, catalogue
 
 
 def test_text_and_attributes_stand_side_by_side_at_the_given_length():

@@ -11,7 +11,7 @@ from palate.retrieve.neighbours import ItemKNN
 from palate.train import search
 from palate.train.holdout import hold_out
 from palate.train.search import chosen
-from train.test_blend import Oracle, oracle
+from train.test_blend import Oracle, OracleConfig, oracle
 
 
 @options
@@ -32,6 +32,20 @@ def lesson():
 
 def test_options_that_are_only_read_when_asking_come_first():
     assert worth_trying(TunableConfig()) == [("noise", 0.0, True), ("sign", 0.5, False), ("sign", 1.0, False)]
+
+
+@options
+class ValueConfig(OracleConfig):
+    weight: float = option(0.0, "Of tags.", tries=(1.0,), about_values=True)
+
+
+def test_options_about_values_are_tried_only_where_items_share_some_and_are_not_all_alike(lesson, runtime):
+    rest, queries, targets = lesson
+    alone = tuple(f"tag{item}" for item in range(20))
+    alike = ("tag",) * 20
+    for tags, n in ((rest.items.tags, 2), (alone, 1), (alike, 1), (("",) * 20, 1)):
+        other = replace(rest, items=replace(rest.items, tags=tags, attributes={}))
+        assert len(chosen(Oracle(ValueConfig()), other, queries, targets, runtime, np.inf).trials) == n
 
 
 def test_each_option_is_tried_and_the_best_is_kept(lesson, runtime):

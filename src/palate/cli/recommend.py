@@ -1,5 +1,6 @@
 """`palate recommend`: a saved model in, lists out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from palate.cli.options import Json, show_json
 from palate.data.frames import rows_of
+from palate.explain.narrate import placed
 from palate.model import load
 
 app = typer.Typer()
@@ -27,6 +29,7 @@ def recommend(
 ) -> None:
     """Lists from a saved model: for users, a text or a history."""
     loaded = load(model)
+    loaded = replace(loaded, data=replace(loaded.data, frame="polars"))  # pandas would make texts of lists
     liked = [one.strip() for one in history.split(",")] if history else None
     answer = rows_of(
         loaded.recommend(user or None, k=k, text=text, history=liked, explain=explain, include_seen=include_seen)
@@ -41,3 +44,5 @@ def recommend(
         typer.echo(f"{row['rank']:>4}  {titles[row['item_id']]}  [{row['item_id']}]  {row['score']:.4f}")
         for reason in row.get("reasons", ()):
             typer.echo(f"        {reason}")
+        if parts := row.get("parts"):
+            typer.echo(f"        {placed({one['part']: one['contribution'] for one in parts[:-1]})}")

@@ -1,8 +1,10 @@
 """Reasons to plain sentences, from templates: nothing is said that the evidence does not hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from palate.types import Reason
+
+NAMED = 3  # parts in a sentence
 
 
 def sentence(reason: Reason, titles: Sequence[str], wish: str = "") -> str:
@@ -25,3 +27,14 @@ def sentence(reason: Reason, titles: Sequence[str], wish: str = "") -> str:
     named = [f"“{titles[item]}”" for item in reason.items]
     tail = f"; without {named[0]} it would not be on this list" if reason.decisive else ""
     return f"Because you liked {' and '.join(named)}{tail}."
+
+
+def placed(contributions: Mapping[str, float]) -> str:
+    """What moved an item up (+) or down (-) most when trees put the list in order, by name of the part.
+
+    >>> placed({"history length": 0.01, "weighted sum": 0.3, "EASE": -0.25, "Dense": 0.25})
+    'Put in order by weighted sum +0.30, EASE -0.25 and Dense +0.25.'
+    """
+    largest = sorted(contributions.items(), key=lambda one: -abs(one[1]))[:NAMED]
+    *told, last = [f"{part} {value:+.2f}" for part, value in largest]
+    return f"Put in order by {', '.join(told)} and {last}." if told else f"Put in order by {last}."

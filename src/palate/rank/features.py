@@ -8,7 +8,11 @@ import numpy as np
 
 from palate.config import option, options
 from palate.errors import ContractError, NotFittedError
-from palate.types import NO_ITEM, Floats, Ints, Queries, Slate
+from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Signals, Slate
+
+LENGTH = "history length"
+SUM = "weighted sum"
+EXPECTED = "expected"  # beside contributions: the score before anything is known of a candidate
 
 
 @options
@@ -27,10 +31,12 @@ class FeatureRanker:
 
     Learned with LambdaRank: a tree moves candidates so that the liked item rises in NDCG@10. Only what retrievers say
     is read: no counts and no ids, because a tree that reads an item's count learns how the data were cut (in
-    k-core data a rare item must be somebody's held-out like). Requests with a wish or without a history keep their
-    order.
+    k-core data a rare item must be somebody's held-out like). An item never falls because a part, or the sum of all,
+    scores it higher. Requests with a wish or without a history keep their order.
 
-    Reference: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; learned with LightGBM.
+    References: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; Lundberg et al. (2020), From local
+    explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2, on
+    contributions. Both as in LightGBM.
 
     boosters_: the trees, as LightGBM's text
     """
@@ -48,7 +54,8 @@ class FeatureRanker:
         if not len(taught):
             return self
         real = slate.items[taught] != NO_ITEM
-        rows = features(queries.take(taught), slate.take(taught))[real]
+        read = features(queries.take(taught), slate.take(taught))
+        rows = read.values[real]
         table = lightgbm.Dataset(rows, liked[taught][real].astype(np.int8), group=real.sum(axis=1), free_raw_data=False)
         config = self.config
         chosen = {
@@ -62,6 +69,7 @@ class FeatureRanker:
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "bagging_by_query": True,
+            "monotone_constraints": rising(read.names),
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
@@ -71,24 +79,31 @@ class FeatureRanker:
         return replace(self, boosters_=tuple(booster.model_to_string() for booster in grown))
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
-        told = queries.has_history & ~queries.has_wish
-        if not told.any():
+        own = _ordered(queries, slate)
+        if not own.any():
             return slate
-        rows = np.flatnonzero(told)
-        part = slate.take(rows)
         scores = slate.scores.copy()
-        real = part.items != NO_ITEM
-        found = np.full(part.items.shape, -np.inf, np.float32)
-        found[real] = self.scored(features(queries.take(rows), part)[real])
-        scores[rows] = found
+        scores[own] = self._mean(features(queries, slate).values[own])
         return Slate.best(slate.items, scores, slate.k)
 
-    def scored(self, rows: Floats) -> Floats:
-        """(N,) the mean of the boosters for rows of features (N, F)."""
-        total = np.zeros(len(rows))
-        for booster in self._grown:
-            total += np.asarray(booster.predict(rows, num_threads=1))
-        return (total / len(self._grown)).astype(np.float32)
+    def contributions(self, queries: Queries, slate: Slate) -> Signals:
+        """What each feature adds to the score that `rank` gives an item, and the score expected of any: (B, K, F + 1).
+
+        Exact Shapley values of the trees (TreeSHAP; a feature that is not known takes both branches, by the share of
+        training candidates that took them), the mean of the boosters. They sum to the score; zeros where `rank` keeps
+        the slate's order, and for padding.
+        """
+        own, read = _ordered(queries, slate), features(queries, slate)
+        found = np.zeros((*own.shape, len(read.names) + 1), np.float32)
+        if own.any():
+            found[own] = self._mean(read.values[own], pred_contrib=True)
+        return Signals((*read.names, EXPECTED), found)
+
+    def _mean(self, rows: Floats, **asked: bool) -> Floats:
+        """(N,) the mean of the boosters for rows of features (N, F); (N, F + 1) if asked for `pred_contrib`."""
+        found = [booster.predict(rows, num_threads=1, **asked) for booster in self._grown]
+        mean: Floats = np.mean(found, axis=0).astype(np.float32)
+        return mean
 
     @cached_property
     def _grown(self) -> list[Any]:
@@ -101,7 +116,7 @@ class FeatureRanker:
         return [lightgbm.Booster(model_str=text) for text in self.boosters_]
 
 
-def features(queries: Queries, slate: Slate) -> Floats:
+def features(queries: Queries, slate: Slate) -> Signals:
     """(B, K, F) what trees read of a candidate: the history's length, the slate's score and its signals.
 
     Training and serving both come through here. Raises ContractError for a slate without signals.
@@ -109,4 +124,17 @@ def features(queries: Queries, slate: Slate) -> Floats:
     if slate.signals is None:
         raise ContractError("FeatureRanker: the slate carries no signals; it needs a retriever that tells them")
     length = np.broadcast_to(queries.histories.lengths[:, None].astype(np.float32), slate.items.shape)
-    return np.concatenate([length[:, :, None], slate.scores[:, :, None], slate.signals], axis=2)
+    values = np.concatenate([length[:, :, None], slate.scores[:, :, None], slate.signals.values], axis=2)
+    return Signals((LENGTH, SUM, *slate.signals.names), values)
+
+
+def rising(names: tuple[str, ...]) -> list[int]:
+    """(F,) 1 for each feature with which an item's score may only rise, 0 for any other."""
+    return [int(name != LENGTH) for name in names]
+
+
+def _ordered(queries: Queries, slate: Slate) -> Bools:
+    """(B, K) the items that trees put in order."""
+    told = queries.has_history & ~queries.has_wish
+    ordered: Bools = told[:, None] & (slate.items != NO_ITEM)
+    return ordered

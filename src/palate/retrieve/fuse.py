@@ -79,7 +79,8 @@ class Fused:
         slate = chosen(scores, queries, k, among)
         if not self.tells:
             return slate
-        telling = [z for member, z in zip(self.members, said, strict=True) if member.reads != {"popularity"}]
+        named = zip(self.members, said, strict=True)
+        telling = [(type(member).__name__, z) for member, z in named if member.reads != {"popularity"}]
         return replace(slate, signals=signals(telling, slate.items))
 
     def _asked(self, queries: Queries) -> tuple[Floats, list[Floats]]:

@@ -5,20 +5,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from palate.retrieve.top import largest
-from palate.types import Floats, Ints
+from palate.types import Floats, Ints, Signals
 
 DEPTH = 1000  # places of a list that reciprocal rank counts
 Scale = Callable[[Floats], Floats]
 
 
-def signals(said: Sequence[Floats], items: Ints) -> Floats:
-    """(B, K, 2 M) what each member says of a slate's items (B, K): its score, and how far that is below its best one.
+def signals(said: Sequence[tuple[str, Floats]], items: Ints) -> Signals:
+    """What each of M members says of a slate's items (B, K): its score, and how far that is below its best one.
 
-    said: of each of M members (B, n_items) its scaled scores
+    said: of each member its name and its scaled scores (B, n_items). The values are (B, K, 2 M).
     """
-    own = [np.take_along_axis(scores, np.maximum(items, 0), axis=1) for scores in said]
-    short = [one - scores.max(axis=1, keepdims=True) for one, scores in zip(own, said, strict=True)]
-    return np.stack([*own, *short], axis=2)
+    own = [np.take_along_axis(scores, np.maximum(items, 0), axis=1) for _, scores in said]
+    short = [one - scores.max(axis=1, keepdims=True) for one, (_, scores) in zip(own, said, strict=True)]
+    names = [f"{name}: {what}" for what in ("score", "distance to its best") for name, _ in said]
+    return Signals(tuple(names), np.stack([*own, *short], axis=2))
 
 
 def standardised(scores: Floats) -> Floats:

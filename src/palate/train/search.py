@@ -11,6 +11,7 @@ from palate.config import worth_trying
 from palate.contracts import Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
+from palate.text.values import multi_hot
 from palate.train.holdout import quality
 from palate.types import Ints, Queries
 
@@ -59,7 +60,8 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
     best = part = within(part, seconds)
     fitted, trial = tried(part, partial(part.fit, rest, runtime))
     trials = [trial]
-    for name, value, asking in worth_trying(part.config)[: EVENTS // max(len(rest.events), 1)]:
+    choices = worth_trying(part.config, lambda: multi_hot(rest.items).nnz > 0)
+    for name, value, asking in choices[: EVENTS // max(len(rest.events), 1)]:
         if time.perf_counter() - start + 2 * max(one.seconds for one in trials) > seconds:
             break
         other = replace(best, config=replace(best.config, **{name: value}))
