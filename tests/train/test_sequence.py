@@ -12,7 +12,9 @@ from palate.runtime import Runtime
 from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig
 from retrieve.fakes import WordEncoder, asking, dataset
 
-SMALL = SequenceTrainerConfig(dim=16, layers=1, heads=1, length=8, epochs=8, batch=32, dropout=0.1, learning_rate=0.01)
+SMALL = SequenceTrainerConfig(
+    dim=16, layers=1, heads=1, length=8, epochs=8, batch=32, dropout=0.1, learning_rate=0.01, smoothing=0.05
+)
 COLOURS = ("red", "green", "blue", "black")
 
 
