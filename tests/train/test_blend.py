@@ -12,6 +12,7 @@ from palate.config import option, options
 from palate.retrieve.popular import Popular
 from palate.retrieve.top import retrieve_in_blocks
 from palate.train.blend import Blend, BlendConfig
+from palate.train.logit import Weights
 from retrieve.fakes import asking
 
 
@@ -73,7 +74,7 @@ def test_members_learn_without_the_held_out_likes_and_are_then_fitted_on_all(run
 
 
 def test_a_sum_that_does_harm_is_not_used(runtime, monkeypatch):
-    monkeypatch.setattr("palate.train.blend.conditional_logit", lambda features, real: np.array([1.0, 0.0]))
+    monkeypatch.setattr("palate.train.blend.conditional_logit", lambda *_: Weights(np.array([1.0, 0.0])))
     fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     assert fused.record["used"] == "best part"
     assert fused.record["weights"] == (0, 1)

@@ -15,7 +15,7 @@ from palate.errors import ConfigError
 from palate.retrieve.scale import Scale, reciprocal_ranks, signals, standardised
 from palate.retrieve.top import chosen, fitted, in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Ints, Queries, Slate
+from palate.types import Bools, Floats, Ints, Queries, Slate
 
 Weights = NDArray[np.float64]
 
@@ -43,6 +43,9 @@ class Fused:
     members: the retrievers, unfitted before and fitted after `fit`
     weights: one per member for requests with a history; () is equal
     wish_weights: one per member for requests with a wish; () is equal for those that read text
+    cold: (n_items,) the items that nobody liked, of which requests with a history hear otherwise; None is no item
+    cold_weights, cold_shift: one weight per member for these, where the sum of `weights` counts 1, and what is added;
+        () and 0 are as for the others
     tells: whether slates carry `signals` of every member that does more than count, for a ranker to read
     record: how the weights came about, plain values
     """
@@ -51,6 +54,9 @@ class Fused:
     members: tuple[Retriever, ...] = field(kw_only=True)
     weights: tuple[float, ...] = ()
     wish_weights: tuple[float, ...] = ()
+    cold: Bools | None = None
+    cold_weights: tuple[float, ...] = ()
+    cold_shift: float = 0.0
     tells: bool = False
     n_items_: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -85,32 +91,37 @@ class Fused:
 
     def _asked(self, queries: Queries) -> tuple[Floats, list[Floats]]:
         """(B, n_items) the weighted sum, and what each member that was asked said, (B, n_items) on its scale."""
-        total, said = self._sum(queries, self._weights(queries), everybody=self.tells)
-        silent = np.flatnonzero(~total.any(axis=1))
-        if len(silent):
-            popularity = np.tile(self._readers("popularity"), (len(silent), 1))
-            total[silent] = self._sum(queries.take(silent), popularity)[0]
+        asking = queries.has_wish | ~queries.has_history
+        for_wish = _shares(self.wish_weights) if self.wish_weights else self._readers("text")
+        own = _shares(self.weights or (1.0,) * len(self.members))
+        weights, cold_weights = (
+            queries.has_history[:, None] * each + asking[:, None] * for_wish
+            for each in (own, np.array(self.cold_weights or own))
+        )
+        total, said = self._sum(queries, weights, cold_weights)
+        silent = ~total.any(axis=1)
+        if silent.any():
+            popularity = np.tile(self._readers("popularity"), (int(silent.sum()), 1))
+            total[silent] = self._sum(queries.take(np.flatnonzero(silent)), popularity, popularity)[0]
+        if self.cold is not None:
+            total[np.ix_(queries.has_history & ~silent, self.cold)] += np.float32(self.cold_shift)
         return total, said
 
-    def _sum(self, queries: Queries, weights: Weights, everybody: bool = False) -> tuple[Floats, list[Floats]]:
-        """The same, weights (B, M); a member that no request hears is asked only where `everybody` is."""
+    def _sum(self, queries: Queries, weights: Weights, cold_weights: Weights) -> tuple[Floats, list[Floats]]:
+        """The same, weights (B, M); a member that no request hears is asked only where all are to be told of."""
         scale: Scale = standardised
         if self.config.method == "reciprocal-ranks":
             scale = partial(reciprocal_ranks, constant=self.config.rank_constant)
         total, said = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), []
-        for member, weight in zip(self.members, weights.T.astype(np.float32), strict=True):
-            if everybody or weight.any():
+        cold = np.zeros(total.shape[1], np.bool_) if self.cold is None else self.cold
+        among_cold = np.zeros((len(queries), int(cold.sum())), np.float32)
+        for member, own, other in zip(self.members, weights.T, cold_weights.T, strict=True):
+            if self.tells or own.any() or other.any():
                 said.append(scale(member.scores(queries)))
-                total += weight[:, None] * said[-1]
+                total += own[:, None].astype(np.float32) * said[-1]
+                among_cold += other[:, None].astype(np.float32) * said[-1][:, cold]
+        total[:, cold] = among_cold
         return total, said
-
-    def _weights(self, queries: Queries) -> Weights:
-        """(B, M) whom each request hears."""
-        asking = queries.has_wish | ~queries.has_history
-        for_wish = _shares(self.wish_weights) if self.wish_weights else self._readers("text")
-        own = _shares(self.weights or (1.0,) * len(self.members))
-        heard: Weights = queries.has_history[:, None] * own + asking[:, None] * for_wish
-        return heard
 
     def _readers(self, what: Source) -> Weights:
         """(M,) equal weights for the members that read `what`, sum 1 unless there are none."""

@@ -15,15 +15,18 @@ from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
 from palate.retrieve.scale import standardised
 from palate.retrieve.top import BLOCK, best
+from palate.retrieve.top import chosen as chosen_of
 from palate.runtime import Runtime
-from palate.train.holdout import ENOUGH, hold_out, quality
-from palate.train.logit import conditional_logit
+from palate.train.holdout import ENOUGH, hold_out, pretend_cold, quality
+from palate.train.logit import Weights, conditional_logit
 from palate.train.search import Found, chosen, has_choices, within
 from palate.types import NO_ITEM, Bools, Floats, Ints, Longs, Queries, Slate
 
 T = TypeVar("T")
 
 PER_MEMBER = 50  # candidates that each retriever brings to learn weights from
+PER_MEMBER_COLD = 10  # of these, at least, among the items that play cold ones
+PRETENDED = 0.03  # share of liked items that do
 
 
 @options
@@ -38,7 +41,9 @@ class BlendConfig:
 class Blend:
     """Learns how to put retrievers together.
 
-    The last like of some people is held out and the members are fitted on the rest. There each member's options are
+    The last like of some people is held out and the members are fitted on the rest. Where the catalogue has items that
+    nobody liked, a few others lose all their events there, so that it can be learned whom to ask about such items, and
+    where these stand among the others. There each member's options are
     chosen (see `chosen`), then weights are learned (conditional logit), then trees over what all members say
     (LambdaRank). The people are halved and each half is asked with what the other half taught; of the best member
     alone, the weighted sum and the trees the one with the best NDCG@10 is used, of equals the simplest. Last, the
@@ -66,6 +71,13 @@ class Blend:
             return self._as_given(data, runtime, {}), ()
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
+        cold = np.bincount(data.events.item[data.events.liked], minlength=data.n_items) == 0
+        pretended = np.zeros_like(cold)
+        if cold.any() and "text" in Fused(members=self.members).reads:
+            rest, pretended = pretend_cold(rest, PRETENDED, runtime.rng("fused cold"))
+            queries = rest.queries(queries.users)
+            told = np.flatnonzero(queries.has_history)
+            queries, targets = queries.take(told), targets[told]
         if len(queries) < ENOUGH:
             return self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}), ()
         found: list[Found] = []
@@ -74,13 +86,15 @@ class Blend:
             found.append(chosen(member, rest, queries, targets, runtime, share))
         in_time = [place for place, one in enumerate(found) if one.trials[0].seconds <= _left(end)] or [0]
         blend, found = self._only(in_time), [found[place] for place in in_time]
-        fused, rankers, numbers = _Lesson(blend, found, queries, targets, runtime, data.n_items).learned()
+        fused, rankers, numbers = _Lesson(blend, found, queries, targets, pretended, runtime).learned()
         heard = _heard(fused)
         fused = replace(
             fused,
             members=tuple(_on_everything(found[place], data, runtime) for place in heard),
             weights=_at(fused.weights, heard),
             wish_weights=_at(fused.wish_weights, heard),
+            cold=cold if fused.cold_weights else None,
+            cold_weights=_at(fused.cold_weights, heard),
             record={
                 "members": _names(self.members),
                 "too_slow": _names(self.members[place] for place in range(len(self.members)) if place not in in_time),
@@ -108,20 +122,24 @@ class Blend:
             return fused
         weights = (*(fused.weights or (1.0,) * len(fused.members)), 0.0)
         wish_weights = (*fused.wish_weights, 0.0) if fused.wish_weights else ()
+        cold_weights = (*fused.cold_weights, 0.0) if fused.cold_weights else ()
         members = (*fused.members, self.standby.fit(data, runtime))
-        return replace(fused, members=members, weights=weights, wish_weights=wish_weights)
+        return replace(fused, members=members, weights=weights, wish_weights=wish_weights, cold_weights=cold_weights)
 
 
 @dataclass(frozen=True, eq=False)
 class _Lesson:
-    """What a blend learns from: its members as found, the held-out requests, and what these people liked next."""
+    """What a blend learns from: its members as found, the held-out requests, and what these people liked next.
+
+    cold: (n_items,) the items that play cold ones
+    """
 
     blend: Blend
     found: Sequence[Found]
     queries: Queries
     targets: Ints
+    cold: Bools
     runtime: Runtime
-    n_items: int
 
     @property
     def members(self) -> tuple[Retriever, ...]:
@@ -129,7 +147,7 @@ class _Lesson:
 
     def learned(self) -> tuple[Fused, tuple[Ranker, ...], dict[str, Any]]:
         """What is used, learned from everybody, and the numbers of the decision."""
-        examples, alone = _examples(self.members, self.queries, self.targets)
+        examples, alone = _examples(self.members, self.queries, self.targets, self.cold)
         best = int(np.argmax(alone))
         ways, slate = {"best part": alone[best]}, None
         if len(self.members) > 1:
@@ -138,10 +156,13 @@ class _Lesson:
             if self.blend.config.trees:
                 ways["trees"] = self._quality(self._crossed_trees(slate))
         used = max(ways, key=lambda way: ways[way])  # of equals the first, which is the simplest
-        weights = tuple(np.eye(len(self.members))[best].tolist()) if used == "best part" else examples.weights()
+        weights = Weights(np.eye(len(self.members))[best]) if used == "best part" else examples.weights()
         rankers = (self._trees(slate),) if slate is not None and used == "trees" else ()
-        numbers = {"alone": alone, "ndcg@10": ways, "used": used, "weights": weights}
-        return self._fused(weights, tells=used == "trees"), rankers, numbers
+        fused = self._fused(weights, tells=used == "trees")
+        numbers: dict[str, Any] = {"alone": alone, "ndcg@10": ways, "used": used, "weights": fused.weights}
+        if fused.cold_weights:
+            numbers |= {"cold_weights": fused.cold_weights, "cold_shift": fused.cold_shift}
+        return fused, rankers, numbers
 
     def _crossed(self, examples: "_Examples") -> Slate:
         """(N, breadth) what each half is shown with weights from the other, with signals, in the order of requests."""
@@ -165,13 +186,16 @@ class _Lesson:
         seed = int(self.runtime.rng("trees").integers(2**31))
         return self.blend.ranker.learn(self.queries.take(rows), slate.take(rows), self.targets[rows], seed)
 
-    def _fused(self, weights: tuple[float, ...], *, tells: bool) -> Fused:
+    def _fused(self, weights: Weights, *, tells: bool) -> Fused:
         return Fused(
             members=self.members,
-            weights=weights,
+            weights=tuple(weights.own.tolist()),
             wish_weights=self.blend.wish_weights,
+            cold=self.cold,
+            cold_weights=() if weights.cold is None else tuple(weights.cold.tolist()),
+            cold_shift=weights.shift,
             tells=tells,
-            n_items_=self.n_items,
+            n_items_=len(self.cold),
         )
 
     def _quality(self, slate: Slate) -> float:
@@ -187,41 +211,51 @@ class _Lesson:
 class _Examples:
     """What a conditional logit learns from.
 
-    features: (N, C, M) the z-scores of each request's candidates, the target first; real: (N, C) which of them are;
-    rows: (N,) which request each is
+    features: (N, C, M) the z-scores of each request's candidates, the target first; real, cold: (N, C) which of them
+    are, and which play cold items; rows: (N,) which request each is
     """
 
     features: Floats
     real: Bools
+    cold: Bools
     rows: Longs
 
-    def weights(self, requests: Longs | None = None) -> tuple[float, ...]:
-        """(M,) learned from these requests, or from all."""
+    def weights(self, requests: Longs | None = None) -> Weights:
+        """Learned from these requests, or from all; with too few cold answers none of their own for cold items."""
         of = np.ones(len(self.rows), np.bool_) if requests is None else np.isin(self.rows, requests)
-        return tuple(conditional_logit(self.features[of], self.real[of]).tolist())
+        cold = self.cold[of]
+        if np.count_nonzero(cold[:, 0]) < ENOUGH:
+            cold = np.zeros_like(cold)
+        return conditional_logit(self.features[of], self.real[of], cold)
 
 
-def _examples(members: Sequence[Retriever], queries: Queries, targets: Ints) -> tuple[_Examples, tuple[float, ...]]:
+def _examples(
+    members: Sequence[Retriever], queries: Queries, targets: Ints, cold: Bools
+) -> tuple[_Examples, tuple[float, ...]]:
     """Examples, and the NDCG@10 of each member alone.
 
-    Candidates are the best unseen items of each member; a request whose target is not among them teaches nothing.
+    Candidates are the best unseen items of each member, and its best cold ones; a request whose target is not among
+    them teaches nothing.
     """
-    features, real, taught, alone = [], [], [], []
+    features, real, unknown, taught, alone = [], [], [], [], []
+    few = np.flatnonzero(cold).astype(np.int32)
     for rows in np.split(np.arange(len(queries)), range(BLOCK, len(queries), BLOCK)):
         block, target = queries.take(rows), targets[rows, None]
         said = [standardised(member.scores(block)) for member in members]
         slates = [best(scores, block, PER_MEMBER) for scores in said]
         alone.append(np.stack([quality(slate.top(10), targets[rows]) for slate in slates]))
-        found = np.hstack([slate.items for slate in slates])
+        apart = [chosen_of(scores, block, PER_MEMBER_COLD, np.tile(few, (len(rows), 1))) for scores in said]
+        found = np.hstack([slate.items for slate in (*slates, *apart)])
         reached = (found == target).any(axis=1)
         found = np.sort(np.where(found == target, NO_ITEM, found), axis=1)
         found[:, 1:][found[:, 1:] == found[:, :-1]] = NO_ITEM  # brought by two members
         items = np.hstack([target, found])[reached]
         features.append(np.stack([np.take_along_axis(scores[reached], items, axis=1) for scores in said], axis=2))
         real.append(items != NO_ITEM)
+        unknown.append(cold[items] & real[-1])
         taught.append(rows[reached])
     return (
-        _Examples(np.concatenate(features), np.concatenate(real), np.concatenate(taught)),
+        _Examples(*map(np.concatenate, (features, real, unknown, taught))),
         tuple(np.concatenate(alone, axis=1).mean(axis=1).tolist()),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from palate.data.dataset import Dataset
 from palate.metrics.accuracy import NDCG
-from palate.types import Floats, Ints, Queries, Ragged, Slate
+from palate.types import Bools, Floats, Ints, Queries, Ragged, Slate
 
 LEAST_LIKES = 3  # of a person whose last like is held out
 ENOUGH = 20  # held-out people needed to decide anything
@@ -29,6 +29,14 @@ def hold_out(data: Dataset, n_people: int, rng: np.random.Generator) -> tuple[Da
     repeated = queries.seen.row_of[queries.seen.values == targets[queries.seen.row_of]]
     fresh = np.setdiff1d(np.arange(len(people)), repeated)
     return rest, queries.take(fresh), targets[fresh]
+
+
+def pretend_cold(rest: Dataset, share: float, rng: np.random.Generator) -> tuple[Dataset, Bools]:
+    """The data without any event of a random share of the liked items, and (n_items,) which these are."""
+    liked = np.unique(rest.events.item[rest.events.liked])
+    cold = np.zeros(rest.n_items, np.bool_)
+    cold[rng.permutation(liked)[: round(share * len(liked))]] = True
+    return rest.with_events(~cold[rest.events.item]), cold
 
 
 def quality(slate: Slate, targets: Ints) -> Floats:
