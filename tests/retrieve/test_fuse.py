@@ -151,3 +151,20 @@ def test_without_being_asked_a_slate_tells_nothing(runtime):
 def test_only_the_given_candidates_are_ranked_seen_or_not(runtime):
     found = fused(runtime, (Says((4, 3, 2, 1)),)).retrieve(asking([0]), 3, np.array([[2, 0, NO_ITEM]], np.int32))
     assert found.items.tolist() == [[0, 2, NO_ITEM]]
+
+
+def test_items_that_nobody_liked_are_heard_otherwise(runtime):
+    members = (Says((3, 1, 0, 0)), Says((0, 0, 0, 4)), SaysAlways((0, 1, 0, 0)))
+    cold = np.array([False, False, True, True])
+    one = replace(fused(runtime, members, weights=(3, 1, 0)), cold=cold, cold_weights=(0.0, 2.0, 0.0), cold_shift=-0.5)
+    first, second = (standardised(np.array([member.row], np.float32))[0] for member in members[:2])
+    expected = np.where(cold, 2 * second - 0.5, 0.75 * first + 0.25 * second)
+    assert one.scores(asking([0]))[0] == pytest.approx(expected, abs=1e-6)
+    stranger = one.scores(asking([]))[0]
+    assert stranger == pytest.approx(standardised(np.array([[0, 1, 0, 0]], np.float32))[0], abs=1e-6)
+
+
+def test_where_no_member_has_anything_to_say_cold_items_get_no_shift(runtime):
+    members, cold = (Says(), SaysAlways((0, 1, 0, 0))), np.array([False, False, True, True])
+    one = replace(fused(runtime, members, weights=(1, 0)), cold=cold, cold_weights=(1.0, 0.0), cold_shift=9.0)
+    assert one.retrieve(asking([0], seen=[[]]), 1).items.tolist() == [[1]]

@@ -9,11 +9,13 @@ import pytest
 
 from conftest import checkerboard
 from palate.config import option, options
+from palate.retrieve.dense import Dense
 from palate.retrieve.popular import Popular
 from palate.retrieve.top import retrieve_in_blocks
+from palate.retrieve.transition import Transition
 from palate.train.blend import Blend, BlendConfig
 from palate.train.logit import Weights
-from retrieve.fakes import asking
+from retrieve.fakes import WordEncoder, asking, dataset
 
 
 @options
@@ -192,3 +194,31 @@ def test_without_any_time_the_first_member_answers(runtime):
     fused, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
     assert [type(one).__name__ for one in fused.members] == ["Slow"]
     assert trained == [0]
+
+
+COLOURS = ("red", "green", "blue", "black")
+
+
+def test_items_that_nobody_liked_are_put_by_their_texts_among_the_others(runtime, monkeypatch):
+    """People stay with a colour; behaviour tells well among the 80 old items, and nothing of the 4 new ones."""
+    monkeypatch.setattr("palate.train.blend.PRETENDED", 0.2)
+    rng = np.random.default_rng(0)
+    rows = [[4 * int(step) + user % 4 for step in rng.permutation(20)[:8]] for user in range(400)]
+    data = dataset(rows, 84, titles=tuple(f"{COLOURS[item % 4]} thing" for item in range(84)))
+    members = (Transition(), Dense(encoder=WordEncoder()))
+    fused, _ = Blend(BlendConfig(trees=False), members=members).fit(data, runtime)
+    assert fused.cold.tolist() == [False] * 80 + [True] * 4
+    assert fused.cold_weights == fused.record["cold_weights"]
+    assert fused.cold_weights[1] > 0
+    asked = asking(*([colour, 8 + colour, 16 + colour] for colour in range(4)))
+    scores = fused.scores(asked)
+    assert scores[:, 80:].argmax(axis=1).tolist() == [0, 1, 2, 3]
+    others = np.where(np.arange(80) % 4 == np.arange(4)[:, None], -np.inf, scores[:, :80])
+    assert (scores[np.arange(4), 80 + np.arange(4)] > others.max(axis=1)).all()
+
+
+def test_without_items_that_nobody_liked_none_plays_one(runtime):
+    data = dataset([[(user + step) % 20 for step in range(6)] for user in range(60)], 20, titles=("thing",) * 20)
+    one = oracle()
+    Blend(members=(one, Dense(encoder=WordEncoder()))).fit(data, runtime)
+    assert one.fits[0] == 360 - 30

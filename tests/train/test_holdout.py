@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from palate.train.holdout import hold_out
+from palate.train.holdout import hold_out, pretend_cold
 from retrieve.fakes import dataset
 
 
@@ -39,3 +39,12 @@ def test_without_an_order_any_like_may_be_held_out():
     _, targets, _ = held_out(data, n_people=30)
     assert set(targets.values()) == {0, 1, 2, 3}
     assert held_out(data, n_people=30)[1] == targets
+
+
+def test_pretended_cold_items_lose_all_their_events():
+    data = dataset([[item, (item + 1) % 20, (item + 2) % 20] for item in range(20)], 22)
+    rest, cold = pretend_cold(data, 0.25, np.random.default_rng(0))
+    assert cold.sum() == 5
+    assert not cold[20:].any()  # these have no events to lose
+    assert not cold[rest.events.item].any()
+    assert len(rest.events) == 60 - 15
