@@ -26,7 +26,7 @@ class LoopConfig:
     epochs: int = option(14, "Epochs, at most.", low=1)
     learning_rate: float = option(2e-3, "Largest step of the optimiser.", low=0.0)
     warm_up: float = option(0.05, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
-    weight_decay: float = option(0.01, "Pull of all weights towards 0.", low=0.0)
+    weight_decay: float = option(0.1, "Pull of all weights towards 0.", low=0.0)
     clip: float = option(5.0, "Length at which a gradient is cut.", low=0.0)
     patience: int = option(4, "Epochs without a better result before training ends.", low=1)
     seconds: float = option(math.inf, "Time for training, about; the steps shrink to 0 within it.", low=0.0)

@@ -36,8 +36,8 @@ class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
     updates: int = option(5500, "Steps, about, at most: the more likes the fewer epochs.", low=1)
-    refit_epochs: int = option(2, "Epochs over all data where a model learned from a part of it before.", low=0)
-    refit_pace: float = option(0.2, "Their learning rate relative to `learning_rate`.", low=0.0)
+    refit_epochs: int = option(4, "Epochs over all data where a model learned from a part of it before.", low=0)
+    refit_pace: float = option(0.5, "Their learning rate relative to `learning_rate`.", low=0.0)
     held_out: int = option(2000, "People, at most a tenth, whose last like chooses the epoch.", low=0)
 
 
