@@ -72,6 +72,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "balanced": Recipe(
         ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "sequence"),
+        {"sequence": {"networks": 2}},
         meaning="behaviour and text blended: the default",
     ),
     **{part: Recipe((part,), meaning="one part alone") for part in PARTS if part != "popular"},

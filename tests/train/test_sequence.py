@@ -8,6 +8,7 @@ import pytest
 from palate.errors import PalateWarning
 from palate.retrieve.fuse import Fused
 from palate.retrieve.popular import Popular
+from palate.retrieve.scale import standardised
 from palate.runtime import Runtime
 from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig
 from retrieve.fakes import WordEncoder, asking, dataset
@@ -116,3 +117,15 @@ def test_nothing_to_learn_from_is_said():
 def test_it_is_fused_like_any_other():
     fused = Fused(members=(Popular(), SequenceTrainer(SMALL, encoder=WordEncoder()))).fit(circle(240), Runtime())
     assert fused.retrieve(asking([3, 4]), 1).items.tolist() == [[5]]
+
+
+def test_several_networks_are_averaged_and_brought_up_to_date_together():
+    trainer = SequenceTrainer(replace(SMALL, networks=2, epochs=4), encoder=WordEncoder())
+    both = trainer.fit(circle(), Runtime())
+    first, second = both.members
+    assert first.scores(asking([1, 2])).tolist() != second.scores(asking([1, 2])).tolist()
+    mean = sum(standardised(one.scores(asking([1, 2]))) for one in both.members) / 2
+    assert both.scores(asking([1, 2])) == pytest.approx(mean, abs=1e-6)
+    later = trainer.refit(both, circle(), Runtime())
+    assert [np.array_equal(*pair) for pair in zip(later.members[0].items, first.items, strict=True)] != [True] * 12
+    assert later.members[1].scores(asking([1, 2])).tolist() != second.scores(asking([1, 2])).tolist()

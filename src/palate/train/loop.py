@@ -23,7 +23,7 @@ BETAS = (0.9, 0.98)
 
 @options
 class LoopConfig:
-    epochs: int = option(14, "Epochs, at most.", low=1)
+    epochs: int = option(20, "Epochs, at most.", low=1)
     learning_rate: float = option(2e-3, "Largest step of the optimiser.", low=0.0)
     warm_up: float = option(0.05, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
     weight_decay: float = option(0.1, "Pull of all weights towards 0.", low=0.0)

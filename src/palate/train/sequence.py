@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
 from palate.errors import NotFittedError, PalateWarning
 from palate.retrieve.backbone import with_weights
+from palate.retrieve.fuse import Fused
 from palate.retrieve.sequence import Sequence, SequenceConfig
 from palate.retrieve.top import product
 from palate.runtime import Runtime
@@ -35,6 +36,7 @@ class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     text_dim: int = option(192, "Principal axes of the text vectors that are used.", low=1)
     whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
+    networks: int = option(1, "Networks, each from another start, whose z-scores are averaged.", low=1)
     updates: int = option(5500, "Steps, about, at most: the more likes the fewer epochs.", low=1)
     refit_epochs: int = option(4, "Epochs over all data where a model learned from a part of it before.", low=0)
     refit_pace: float = option(0.5, "Their learning rate relative to `learning_rate`.", low=0.0)
@@ -57,9 +59,13 @@ class SequenceTrainer:
 
     reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
 
-    def fit(self, data: Dataset, runtime: Runtime) -> Sequence:
-        """The model with the weights of its best epoch. Goes on from a checkpoint in `runtime.work`, if there is one
-        of this seed, these options and this data."""
+    def fit(self, data: Dataset, runtime: Runtime) -> Sequence | Fused:
+        """The model with the weights of its best epoch; of several networks their average. Goes on from a checkpoint in
+        `runtime.work`, if there is one of this seed, these options and this data."""
+        models: tuple[Any, ...] = tuple(self._fit(data, start) for start in self._starts(runtime))
+        return models[0] if len(models) == 1 else Fused(members=models, n_items_=data.n_items)
+
+    def _fit(self, data: Dataset, runtime: Runtime) -> Sequence:
         config = self.config
         encoder = self.encoder.fit(item_texts(data.items), runtime)
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
@@ -68,26 +74,38 @@ class SequenceTrainer:
         course = _Course.of(config, rest, encoder, runtime)
         if not len(course.pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
-            warnings.warn(text, PalateWarning, stacklevel=2)
+            warnings.warn(text, PalateWarning, stacklevel=3)
         model = course.run(_name(config, data, runtime), runtime, lambda model: _ndcg(model, queries, targets))
         bare = replace(model, items=_bare(course.learner, course.known))
         return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
 
     def within(self, seconds: float) -> "SequenceTrainer":
-        """The same with the time shared between `fit` and `refit` by their epochs."""
-        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs)
+        """The same with the time shared by the networks, and between `fit` and `refit` by their epochs."""
+        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs) / self.config.networks
         return replace(self, config=replace(self.config, seconds=seconds * share))
 
-    def refit(self, fitted: Sequence, data: Dataset, runtime: Runtime) -> Sequence:
-        """The model after `refit_epochs` more, slow ones over all data; cold items stay calibrated as they were."""
+    def refit(self, fitted: Sequence | Fused, data: Dataset, runtime: Runtime) -> Sequence | Fused:
+        """The model after `refit_epochs` more at a slower pace over all data; cold items stay calibrated."""
         if not self.config.refit_epochs:
             return fitted
+        if isinstance(fitted, Sequence):
+            return self._refit(fitted, data, runtime)
+        pairs = zip(fitted.members, self._starts(runtime), strict=True)
+        models: tuple[Any, ...] = tuple(self._refit(member, data, start) for member, start in pairs)
+        return replace(fitted, members=models)
+
+    def _refit(self, fitted: Any, data: Dataset, runtime: Runtime) -> Sequence:
         step = self.config.learning_rate * self.config.refit_pace
         config = replace(self.config, epochs=self.config.refit_epochs, learning_rate=step)
         course = _Course.of(config, data, fitted.encoder, runtime)
         course.go_on_from(fitted)
         model = course.run(_name(config, data, runtime), runtime, lambda model: 0.0)
         return replace(model, stretch=fitted.stretch, shift=fitted.shift)
+
+    def _starts(self, runtime: Runtime) -> list[Runtime]:
+        """The circumstances of each network: those of the run, and the same with other seeds."""
+        seeds = runtime.rng("sequence.networks").integers(2**31, size=self.config.networks - 1)
+        return [runtime, *(replace(runtime, seed=int(seed)) for seed in seeds)]
 
     def scores(self, queries: Queries) -> Floats:
         raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
