@@ -28,6 +28,11 @@ PEERS: dict[str, tuple[str, str]] = {  # name -> where it is made, what it was a
         "with_rectools:sasrec",
         "default options, ids and item categories; the last like of 2,048 people held out of train stops it early",
     ),
+    "rectools-sasrec-guide": (
+        "with_rectools:sasrec_guide",
+        "ids only, sized as in the library's training guide (64 factors, 2 heads, length 50); the last like of 2,048 "
+        "people held out of train stops it early",
+    ),
 }
 
 

@@ -42,6 +42,10 @@ def sasrec() -> "TransformerPeer":
     return TransformerPeer(categories=True)
 
 
+def sasrec_guide() -> "TransformerPeer":
+    return TransformerPeer({"n_factors": 64, "n_heads": 2, "session_max_len": 50})
+
+
 @dataclass(frozen=True, eq=False)
 class Ease:
     """EASE as the library scores it, which is with the transpose of the published weights.
