@@ -96,12 +96,22 @@ def test_candidates_are_ranked_and_nothing_else(model):
     assert frame["item_id"].tolist() == ["i2", "i1", "i4"]
 
 
-def test_scores_agree_with_lists_and_keep_the_order_of_the_pairs(model):
-    best = model.recommend(["u0", "u3"], k=5)
+@pytest.mark.parametrize("made", ["model", "with_trees"])
+def test_scores_agree_with_lists_and_keep_the_order_of_the_pairs(made, request):
+    model = request.getfixturevalue(made)
+    best = pl.concat([model.recommend(["u0"], k=5), model.recommend(["u3"], k=3)])
     pairs = best.select("user_id", "item_id").reverse()
     scored = model.score(pairs)
     assert scored.columns == ["user_id", "item_id", "score"]
     np.testing.assert_allclose(scored["score"], best["score"].reverse(), atol=1e-5)
+
+
+def test_a_pair_that_stands_twice_is_scored_twice_and_no_pair_not_at_all(with_trees):
+    pairs = pl.DataFrame({"user_id": ["u0", "u1", "u0"], "item_id": ["i19", "i19", "i19"]})
+    scores = with_trees.score(pairs)["score"].to_list()
+    assert len(scores) == 3
+    assert scores[0] == scores[2]
+    assert len(with_trees.score(pairs.clear())) == 0
 
 
 def test_similar_items_share_the_taste_and_leave_out_the_item(model):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from palate import build, store
+from palate.contracts import Accountable
 from palate.data.dataset import Dataset, FrameKind
 from palate.data.frames import native, texts_of
 from palate.errors import ConfigError, PalateWarning
@@ -86,13 +87,14 @@ class Model:
         """
         named, kind = texts_of(pairs, ("user_id", "item_id"), "pairs")
         users, rows, items = self._pairs(named)
-        scores = np.zeros(len(items), np.float32)
-        queries = self._queries(users, None, None)
-        for start in range(0, len(users), 256):
-            block = self.recommender.retriever.scores(queries.take(slice(start, start + 256)))  # (256, n_items)
-            inside = (rows >= start) & (rows < start + 256)
-            scores[inside] = block[rows[inside] - start, items[inside]]
-        return native({**named, "score": scores}, kind)
+        own = tuple(ranker for ranker in self.recommender.rankers if isinstance(ranker, Accountable))
+        ranked = replace(self.recommender, rankers=own)  # variety gives scores to places
+        slate = ranked.rank(self._queries(users, None, None), _lists(len(users), rows, items))
+        width = self.data.n_items + 1  # room for NO_ITEM
+        found = (np.arange(len(slate))[:, None] * width + slate.items).ravel()
+        order = np.argsort(found)
+        place = np.searchsorted(found, rows.astype(np.int64) * width + items, sorter=order)
+        return native({**named, "score": slate.scores.ravel()[order[place]]}, kind)
 
     def similar(self, items: Sequence[str] | str, k: int = 10) -> Any:
         """The `k` items that someone who liked only this one would be shown: item_id, rank, similar_item_id, score."""
@@ -135,12 +137,7 @@ class Model:
     def _ranked(self, candidates: Any, k: int) -> Any:
         named, kind = texts_of(candidates, ("user_id", "item_id"), "candidates")
         users, rows, items = self._pairs(named)
-        ends = np.cumsum(np.bincount(rows, minlength=len(users)))[:-1]
-        lists = [list(dict.fromkeys(part)) for part in np.split(items[np.argsort(rows, kind="stable")], ends)]
-        grid = np.full((len(lists), max(map(len, lists), default=0)), NO_ITEM, np.int32)
-        for row, one in enumerate(lists):
-            grid[row, : len(one)] = one
-        slate = self.recommender.rank(self._queries(users, None, None), grid).top(k)
+        slate = self.recommender.rank(self._queries(users, None, None), _lists(len(users), rows, items)).top(k)
         return self._frame(users, Answer(slate, ()), "", kind)
 
     def _frame(self, names: Sequence[str | None], answer: Answer, wish: str, kind: FrameKind) -> Any:
@@ -201,6 +198,16 @@ def load(folder: str | Path) -> Model:
     path = Path(folder)
     data, recommender = store.load(path, build.kinds())
     return Model(data, recommender, store.manifest(path))
+
+
+def _lists(n_users: int, rows: Ints, items: Ints) -> Ints:
+    """(n_users, longest) the distinct items of each user, in the order of the pairs, padded with NO_ITEM."""
+    ends = np.cumsum(np.bincount(rows, minlength=n_users))[:-1]
+    lists = [list(dict.fromkeys(part)) for part in np.split(items[np.argsort(rows, kind="stable")], ends)]
+    grid = np.full((len(lists), max(map(len, lists), default=0)), NO_ITEM, np.int32)
+    for row, one in enumerate(lists):
+        grid[row, : len(one)] = one
+    return grid
 
 
 def _parts(told: Signals, row: Longs, place: Longs) -> list[list[dict[str, Any]]]:
