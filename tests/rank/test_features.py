@@ -34,6 +34,25 @@ def test_what_made_people_like_is_learned(ranker):
     assert (first == targets).mean() > 0.8
 
 
+def test_where_trees_end_the_sum_goes_on(ranker):
+    """Candidates that all say what none did in training fall into the same leaves; the sum keeps them apart."""
+    queries, slate, _ = lesson(n=1)
+    far = Slate(slate.items, slate.scores - 100, Signals(slate.signals.names, np.full_like(slate.signals.values, -50)))
+    ranked = ranker.rank(queries, far)
+    assert ranked.items.tolist() == slate.items.tolist()
+    assert len(np.unique(ranked.scores)) == slate.k
+
+
+def test_the_sum_counts_as_the_logit_of_the_liked_item():
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.normal(size=(4000, 10)), axis=1)[:, ::-1].astype(np.float32)
+    chance = np.exp(1.7 * scores) / np.exp(1.7 * scores).sum(axis=1, keepdims=True)
+    targets = np.array([rng.choice(10, p=row / row.sum()) for row in chance.astype(np.float64)], np.int32)
+    slate = Slate(np.tile(np.arange(10, dtype=np.int32), (4000, 1)), scores, Signals((), np.zeros((4000, 10, 0), "f4")))
+    learned = FeatureRanker(SMALL).learn(asking(*[[11]] * 4000), slate, targets, seed=0)
+    assert learned.scale_ == pytest.approx(1.7, abs=0.1)
+
+
 def test_items_stay_and_padding_stays_on_the_right(ranker):
     queries, slate, _ = lesson(n=3)
     items = slate.items.copy()
@@ -134,7 +153,7 @@ def test_contributions_are_exact_shapley_values():
     high = slate.signals.values > 0
     targets = (high[:, :, 0] & high[:, :, 1]).argmax(axis=1).astype(np.int32)
     one = FeatureRankerConfig(trees=1, leaves=3, least=5, boosters=1)
-    learned = FeatureRanker(one).learn(queries, slate, targets, seed=0)
+    learned = FeatureRanker(one).learn(queries, slate, targets, seed=1)
     tree = learned._grown[0].dump_model()["tree_info"][0]["tree_structure"]
     rows = features(queries, slate).values.reshape(-1, 4)
     used = sorted({node["split_feature"] for node in inner(tree)})

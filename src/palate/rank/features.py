@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 from palate.config import option, options
 from palate.errors import ContractError, NotFittedError
@@ -27,9 +29,11 @@ class FeatureRankerConfig:
 
 @dataclass(frozen=True, eq=False)
 class FeatureRanker:
-    """Candidates of people with a history, in the order that trees learned from held-out likes.
+    """Candidates of people with a history by the weighted sum, which trees correct as held-out likes taught.
 
-    Learned with LambdaRank: a tree moves candidates so that the liked item rises in NDCG@10. Only what retrievers say
+    Learned with LambdaRank from the sum on: a tree moves candidates so that the liked item rises in NDCG@10. Candidates
+    that are like none of those learned from, such as a list given from outside, keep near the sum's order, since trees
+    end where the sum goes on. Only what retrievers say
     is read: no counts and no ids, because a tree that reads an item's count learns how the data were cut (in
     k-core data a rare item must be somebody's held-out like). An item never falls because a part, or the sum of all,
     scores it higher. Requests with a wish or without a history keep their order.
@@ -39,10 +43,12 @@ class FeatureRanker:
     contributions. Both as in LightGBM.
 
     boosters_: the trees, as LightGBM's text
+    scale_: what the sum's score counts beside them: with it the sum is the logit of the liked item among a slate's
     """
 
     config: FeatureRankerConfig = FeatureRankerConfig()
     boosters_: tuple[str, ...] = ()
+    scale_: float = 1.0
 
     def learn(self, queries: Queries, slate: Slate, targets: Ints, seed: int) -> Self:
         """A ranker that learned from slates (B, K) of which the targets (B,) were liked; slates without theirs teach
@@ -55,8 +61,14 @@ class FeatureRanker:
             return self
         real = slate.items[taught] != NO_ITEM
         read = features(queries.take(taught), slate.take(taught))
-        rows = read.values[real]
-        table = lightgbm.Dataset(rows, liked[taught][real].astype(np.int8), group=real.sum(axis=1), free_raw_data=False)
+        scale = _logit_scale(np.where(real, slate.scores[taught], -np.inf), liked[taught])
+        table = lightgbm.Dataset(
+            read.values[real],
+            liked[taught][real].astype(np.int8),
+            group=real.sum(axis=1),
+            init_score=scale * slate.scores[taught][real].astype(np.float64),
+            free_raw_data=False,
+        )
         config = self.config
         chosen = {
             "objective": "lambdarank",
@@ -76,27 +88,29 @@ class FeatureRanker:
             "num_threads": 1,
         }
         grown = [lightgbm.train({**chosen, "seed": seed + n}, table, config.trees) for n in range(config.boosters)]
-        return replace(self, boosters_=tuple(booster.model_to_string() for booster in grown))
+        return replace(self, boosters_=tuple(booster.model_to_string() for booster in grown), scale_=scale)
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
         own = _ordered(queries, slate)
         if not own.any():
             return slate
         scores = slate.scores.copy()
-        scores[own] = self._mean(features(queries, slate).values[own])
+        corrections = self._mean(features(queries, slate).values[own])
+        scores[own] = np.float32(self.scale_) * scores[own] + corrections
         return Slate.best(slate.items, scores, slate.k)
 
     def contributions(self, queries: Queries, slate: Slate) -> Signals:
         """What each feature adds to the score that `rank` gives an item, and the score expected of any: (B, K, F + 1).
 
-        Exact Shapley values of the trees (TreeSHAP; a feature that is not known takes both branches, by the share of
-        training candidates that took them), the mean of the boosters. They sum to the score; zeros where `rank` keeps
-        the slate's order, and for padding.
+        The sum's own share, and exact Shapley values of the trees (TreeSHAP; a feature that is not known takes both
+        branches, by the share of training candidates that took them), the mean of the boosters. They sum to the score;
+        zeros where `rank` keeps the slate's order, and for padding.
         """
         own, read = _ordered(queries, slate), features(queries, slate)
         found = np.zeros((*own.shape, len(read.names) + 1), np.float32)
         if own.any():
             found[own] = self._mean(read.values[own], pred_contrib=True)
+            found[own, read.names.index(SUM)] += np.float32(self.scale_) * slate.scores[own]
         return Signals((*read.names, EXPECTED), found)
 
     def _mean(self, rows: Floats, **asked: bool) -> Floats:
@@ -114,6 +128,16 @@ class FeatureRanker:
         import lightgbm
 
         return [lightgbm.Booster(model_str=text) for text in self.boosters_]
+
+
+def _logit_scale(scores: Floats, liked: Bools) -> float:
+    """What scores (B, K), -inf where padded, are multiplied by to make the liked item of each row most likely."""
+    own = scores[liked].astype(np.float64)
+
+    def loss(scale: float) -> float:
+        return float((logsumexp(scale * scores.astype(np.float64), axis=1) - scale * own).mean())
+
+    return float(minimize_scalar(loss, bounds=(1e-3, 100.0), method="bounded").x)
 
 
 def features(queries: Queries, slate: Slate) -> Signals:
