@@ -33,8 +33,8 @@ CALIBRATING = 500  # held-out people that calibrate, at most
 @options
 class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     batch: int = option(512, "Next items that are learned in a step.", low=1)
-    text_dim: int = option(192, "Principal axes of the text vectors that are used.", low=1)
-    whiten: float = option(1.0, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
+    text_dim: int = option(384, "Principal axes of the text vectors that are used.", low=1)
+    whiten: float = option(0.5, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
     networks: int = option(1, "Networks, each from another start, whose z-scores are averaged.", low=1)
     updates: int = option(5500, "Steps, about, at most: the more likes the fewer epochs.", low=1)
