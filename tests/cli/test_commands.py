@@ -104,6 +104,16 @@ def test_a_saved_model_is_judged_by_its_own_recipe(shop, tmp_path, monkeypatch, 
     assert {one["recipe"] for one in json.loads(said)["recipes"]} == {"popular", "item-knn"}
 
 
+def test_within_a_budget_what_was_tried_is_shown(shop, tmp_path, monkeypatch, capsys):
+    with (shop / "events.csv").open("a") as file:  # enough people to learn from
+        file.writelines(f"v{user},{2 * n + user % 2},{1_700_000_000 + 9 * n}\n" for user in range(60) for n in range(3))
+    words = ["train", shop, "--out", tmp_path / "model", "--recipe", "classic", "--budget", "1m"]
+    code, said, _ = run(monkeypatch, capsys, *words)
+    assert code == 0
+    assert "part         NDCG@10  seconds  options" in said
+    assert "\n  item-knn " in said
+
+
 def test_variety_is_trained_in_and_its_price_drawn(shop, tmp_path, monkeypatch, capsys):
     model = tmp_path / "model"
     words = ["train", shop, "--out", model, "--recipe", "item-knn", "--encoder", "hashing", "--json"]
@@ -130,6 +140,7 @@ def test_variety_is_trained_in_and_its_price_drawn(shop, tmp_path, monkeypatch, 
         pytest.param(["evaluate", "{shop}", "--split", "fair"], 2, 'split: "fair"', id="split"),
         pytest.param(["compare", "no.toml", "--out", "r"], 2, "no.toml", id="no-config"),
         pytest.param(["models", "fetch", "gpt-9"], 1, "gpt-9", id="no-asset"),
+        pytest.param(["train", "{shop}", "--out", "m", "--budget", "soon"], 2, '"soon" is not a time', id="budget"),
         pytest.param(["train"], 2, "Missing argument", id="usage"),
         pytest.param(["fly"], 2, "fly", id="no-command"),
     ],
