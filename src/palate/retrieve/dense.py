@@ -25,7 +25,7 @@ class DenseConfig:
     centre: bool = option(True, "Take the items' mean vector away, which all texts share.")
     whiten: float = option(
         0.0, "Evens out the directions of the vectors: 0 not, 1 wholly; wants many more items than dimensions.",
-        low=0.0, high=1.0, tries=(0.5, 1.0),
+        low=0.0, high=1.0, tries=(1.0,),
     )  # fmt: skip
     last: int = option(20, "History items used, the newest; 0 is all.", low=0)
     decay: float = option(
