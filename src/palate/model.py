@@ -176,7 +176,7 @@ def fit(
     diversify: options of `palate.rank.diversify.DiversifyConfig`, for example {"mmr": 0.3}: lists are built for variety
         too, and their scores then belong to places, no longer to items. What it costs: `palate.evaluate(..., trade=)`.
     budget: seconds that fitting may take, about: parts, options and training are cut to it. What comes out then hangs
-        on the machine; without a budget a seed gives the same model everywhere.
+        on the machine; without a budget a seed gives the same model again there.
     runtime: circumstances of the run, made from `seed` if not given.
     """
     runtime = runtime or Runtime(seed=seed)

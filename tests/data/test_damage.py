@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from palate.data.check import check
+from palate.data.dataset import Dataset
 from palate.data.read import read
 from palate.errors import DataError, PalateError
 
@@ -240,4 +241,4 @@ def test_no_bytes_whatsoever_cause_anything_but_a_palate_error(tmp_path, raw, su
     path.write_bytes((heads[suffix] if headed else b"") + raw)
     for bad_rows in ("refuse", "quarantine"):
         with contextlib.suppress(PalateError):
-            read(events=path, bad_rows=bad_rows, quarantine=tmp_path / "bad.jsonl")
+            assert isinstance(read(events=path, bad_rows=bad_rows, quarantine=tmp_path / "bad.jsonl"), Dataset)

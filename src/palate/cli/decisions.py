@@ -26,13 +26,13 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def trials(decision: Mapping[str, Any]) -> str:
-    """A table of every setting that was tried, in order; "" where none was."""
+def trials(decision: Mapping[str, Any]) -> list[str]:
+    """A table of every setting that was tried, in order, by lines; [] where none was."""
     tried = decision.get("trials", ())
     if not tried:
-        return ""
+        return []
     rows = [f"  {_word(one['part']):<12}{one['quality']:>8.4f}{one['seconds']:>9.1f}  {_options(one)}" for one in tried]
-    return "\n".join([f"  {'part':<12}{'NDCG@10':>8}{'seconds':>9}  options", *rows])
+    return [f"  {'part':<12}{'NDCG@10':>8}{'seconds':>9}  options", *rows]
 
 
 def _chosen_options(tried: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ def train(
         show_json({**model.about, "seconds": round(seconds, 2), "model": str(out)})
         return
     decided = model.about["decisions"]
-    for note in (*data.notes, *filter(None, [trials(decided)]), *sentences(decided)):
+    for note in (*data.notes, *trials(decided), *sentences(decided)):
         typer.echo(note)
     typer.echo(
         f"Trained {recipe} on {len(data.events):,} events of {data.n_users:,} users and {data.n_items:,} items "

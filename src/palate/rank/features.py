@@ -33,10 +33,10 @@ class FeatureRanker:
 
     Learned with LambdaRank from the sum on: a tree moves candidates so that the liked item rises in NDCG@10. Candidates
     that are like none of those learned from, such as a list given from outside, keep near the sum's order, since trees
-    end where the sum goes on. Only what retrievers say
-    is read: no counts and no ids, because a tree that reads an item's count learns how the data were cut (in
-    k-core data a rare item must be somebody's held-out like). An item never falls because a part, or the sum of all,
-    scores it higher. Requests with a wish or without a history keep their order.
+    end where the sum goes on. Only what retrievers say is read: no counts and no ids, because a tree that reads an
+    item's count learns how the data were cut (in k-core data a rare item must be somebody's held-out like). An item
+    never falls because a part, or the sum of all, scores it higher. Requests with a wish or without a history keep
+    their order.
 
     References: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; Lundberg et al. (2020), From local
     explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2, on

@@ -98,7 +98,7 @@ class Fused:
             queries.has_history[:, None] * each + asking[:, None] * for_wish
             for each in (own, np.array(self.cold_weights or own))
         )
-        total, said = self._sum(queries, weights, cold_weights)
+        total, said = self._sum(queries, weights, cold_weights, everybody=self.tells)
         silent = ~total.any(axis=1)
         if silent.any():
             popularity = np.tile(self._readers("popularity"), (int(silent.sum()), 1))
@@ -107,8 +107,10 @@ class Fused:
             total[np.ix_(queries.has_history & ~silent, self.cold)] += np.float32(self.cold_shift)
         return total, said
 
-    def _sum(self, queries: Queries, weights: Weights, cold_weights: Weights) -> tuple[Floats, list[Floats]]:
-        """The same, weights (B, M); a member that no request hears is asked only where all are to be told of."""
+    def _sum(
+        self, queries: Queries, weights: Weights, cold_weights: Weights, everybody: bool = False
+    ) -> tuple[Floats, list[Floats]]:
+        """The same, weights (B, M); a member that no request hears is asked only where `everybody` is."""
         scale: Scale = standardised
         if self.config.method == "reciprocal-ranks":
             scale = partial(reciprocal_ranks, constant=self.config.rank_constant)
@@ -116,7 +118,7 @@ class Fused:
         cold = np.zeros(total.shape[1], np.bool_) if self.cold is None else self.cold
         among_cold = np.zeros((len(queries), int(cold.sum())), np.float32)
         for member, own, other in zip(self.members, weights.T, cold_weights.T, strict=True):
-            if self.tells or own.any() or other.any():
+            if everybody or own.any() or other.any():
                 said.append(scale(member.scores(queries)))
                 total += own[:, None].astype(np.float32) * said[-1]
                 among_cold += other[:, None].astype(np.float32) * said[-1][:, cold]

@@ -15,7 +15,6 @@ from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
 from palate.retrieve.scale import standardised
 from palate.retrieve.top import BLOCK, best
-from palate.retrieve.top import chosen as chosen_of
 from palate.runtime import Runtime
 from palate.train.holdout import ENOUGH, hold_out, pretend_cold, quality
 from palate.train.logit import Weights, conditional_logit
@@ -43,12 +42,12 @@ class Blend:
 
     The last like of some people is held out and the members are fitted on the rest. Where the catalogue has items that
     nobody liked, a few others lose all their events there, so that it can be learned whom to ask about such items, and
-    where these stand among the others. There each member's options are
-    chosen (see `chosen`), then weights are learned (conditional logit), then trees over what all members say
-    (LambdaRank). The people are halved and each half is asked with what the other half taught; of the best member
-    alone, the weighted sum and the trees the one with the best NDCG@10 is used, of equals the simplest. Last, the
-    members that are heard are fitted on everything. With fewer than 20 people nothing is learned and the weights are
-    equal; a single member without options to choose is only fitted.
+    where these stand among the others. There each member's options are chosen (see `chosen`), then weights are learned
+    (conditional logit), then trees that correct the weighted sum (LambdaRank). The people are halved and each half is
+    asked with what the other half taught; of the best member alone, the weighted sum and the trees the one with the
+    best NDCG@10 is used, of equals the simplest. Last, the members that are heard are fitted on everything. With fewer
+    than 20 people nothing is learned and the weights are equal; a single member without options to choose is only
+    fitted.
 
     Within `seconds` each member in turn has an even share of the time that is left, for its search and for the fit on
     everything; a network trains for as long. One that took longer than what is left is left out.
@@ -244,7 +243,7 @@ def _examples(
         said = [standardised(member.scores(block)) for member in members]
         slates = [best(scores, block, PER_MEMBER) for scores in said]
         alone.append(np.stack([quality(slate.top(10), targets[rows]) for slate in slates]))
-        apart = [chosen_of(scores, block, PER_MEMBER_COLD, np.tile(few, (len(rows), 1))) for scores in said]
+        apart = [Slate.best(np.tile(few, (len(rows), 1)), scores[:, few], PER_MEMBER_COLD) for scores in said]
         found = np.hstack([slate.items for slate in (*slates, *apart)])
         reached = (found == target).any(axis=1)
         found = np.sort(np.where(found == target, NO_ITEM, found), axis=1)
