@@ -17,6 +17,7 @@ from palate.guard.rules import Rules
 from palate.pipeline import Recommender
 from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.rank.features import FeatureRanker, FeatureRankerConfig
+from palate.rank.newcomers import Newcomers
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
 from palate.retrieve.fuse import Fused, FusedConfig
@@ -87,24 +88,28 @@ def fit(
     encoder: str = "auto",
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
+    newcomers: int = BlendConfig.newcomers,
 ) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
     Of several parts, those that the data cannot feed are left out; `decisions` tells which.
     encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
     budget: seconds that fitting may take, about (see `Blend`); what comes out then hangs on the machine.
+    newcomers: see `BlendConfig`; they are placed after everything else.
     Raises ConfigError for an unknown recipe, part or option.
     """
     recipe = named(recipe)
-    last = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
+    last: tuple[Ranker, ...] = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
     left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
-    config = configured(BlendConfig, {"seconds": budget, **recipe.blend}, "blend")
+    config = configured(BlendConfig, {"seconds": budget, "newcomers": newcomers, **recipe.blend}, "blend")
     blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
     retriever, rankers = blend.fit(data, runtime)
     if left_out:
         retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
+    if retriever.newcomers and retriever.cold is not None:
+        last = (*last, Newcomers(retriever.newcomers, retriever.cold))
     return Recommender(retriever, (*rankers, *last), guards=(Rules(),), explainer=Evidence())
 
 
@@ -165,7 +170,7 @@ def kinds() -> dict[str, type]:
 
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
-    values += [Diversify, DiversifyConfig]
+    values += [Diversify, DiversifyConfig, Newcomers]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
     return {kind.__name__: kind for kind in (*parts, *values, *texts, *blend)}

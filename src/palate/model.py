@@ -168,6 +168,7 @@ def fit(
     encoder: str = "auto",
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
+    newcomers: int = build.BlendConfig.newcomers,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
@@ -177,15 +178,20 @@ def fit(
         too, and their scores then belong to places, no longer to items. What it costs: `palate.evaluate(..., trade=)`.
     budget: seconds that fitting may take, about: parts, options and training are cut to it. What comes out then hangs
         on the machine; without a budget a seed gives the same model again there.
+    newcomers: of so many places of a list at least one is for items that nobody has liked yet, where their texts tell
+        which; 0 keeps none.
     runtime: circumstances of the run, made from `seed` if not given.
     """
     runtime = runtime or Runtime(seed=seed)
-    recommender = build.fit(recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget)
+    recommender = build.fit(
+        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers
+    )
     about = {
         "palate": version("palate"),
         "recipe": recipe,
         "seed": seed,
         "diversify": dict(diversify or {}),
+        "newcomers": newcomers,
         "data": data.fingerprint(),
         "notes": list(data.notes),
         "decisions": build.decisions(recommender),

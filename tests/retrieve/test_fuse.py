@@ -164,6 +164,21 @@ def test_items_that_nobody_liked_are_heard_otherwise(runtime):
     assert stranger == pytest.approx(standardised(np.array([[0, 1, 0, 0]], np.float32))[0], abs=1e-6)
 
 
+def test_a_slate_of_the_catalogue_ends_with_newcomers(runtime):
+    members, cold = (Says(tuple(range(12, 0, -1))),), np.arange(12) >= 9
+    one = replace(fused(runtime, members), cold=cold, newcomers=2, n_items_=12)
+    found = one.retrieve(asking([0], [9], [], [1], wishes=["", "", "", "tea"]), 4)
+    assert found.items[:2].tolist() == [[1, 2, 9, 10], [0, 1, 10, 11]]
+    assert found.items[3].tolist() == [0, 2, 3, 4]
+    assert one.retrieve(asking([0]), 2, np.array([[3, 9, 4]], np.int32)).items.tolist() == [[3, 4]]
+    assert replace(one, newcomers=0).retrieve(asking([0]), 4).items.tolist() == [[1, 2, 3, 4]]
+
+
+def test_newcomers_never_make_a_list_shorter(runtime):
+    one = replace(fused(runtime, (Says((4, 3, 2, 1)),)), cold=np.array([False, False, False, True]), newcomers=1)
+    assert one.retrieve(asking([0]), 4).items.tolist() == [[1, 2, 3, NO_ITEM]]
+
+
 def test_where_no_member_has_anything_to_say_cold_items_get_no_shift(runtime):
     members, cold = (Says(), SaysAlways((0, 1, 0, 0))), np.array([False, False, True, True])
     one = replace(fused(runtime, members, weights=(1, 0)), cold=cold, cold_weights=(1.0, 0.0), cold_shift=9.0)

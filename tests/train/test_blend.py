@@ -215,6 +215,8 @@ def test_items_that_nobody_liked_are_put_by_their_texts_among_the_others(runtime
     assert scores[:, 80:].argmax(axis=1).tolist() == [0, 1, 2, 3]
     others = np.where(np.arange(80) % 4 == np.arange(4)[:, None], -np.inf, scores[:, :80])
     assert (scores[np.arange(4), 80 + np.arange(4)] > others.max(axis=1)).all()
+    assert fused.newcomers == fused.record["newcomers"]["every"] == 10
+    assert 0 < fused.record["newcomers"]["ndcg@10"] <= 1
 
 
 def test_without_items_that_nobody_liked_none_plays_one(runtime):

@@ -43,6 +43,13 @@ Budget = Annotated[
         help="Time for fitting, about, such as 90s, 10m or 1h: parts, options and training are cut to it.",
     ),
 ]
+Newcomers = Annotated[
+    int,
+    typer.Option(
+        "--newcomers",
+        help="Of so many places of a list, at least one is for items that nobody has liked yet; 0 keeps none.",
+    ),
+]
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 

@@ -16,6 +16,7 @@ from palate.cli.options import (
     Items,
     Json,
     Liked,
+    Newcomers,
     Quarantine,
     Seed,
     Users,
@@ -26,6 +27,7 @@ from palate.cli.options import (
 )
 from palate.data.read import read
 from palate.model import fit
+from palate.train.blend import BlendConfig
 
 app = typer.Typer()
 
@@ -38,6 +40,7 @@ def train(
     encoder: Encoder = "auto",
     diversify: Diversify = None,
     budget: Budget = None,
+    newcomers: Newcomers = BlendConfig.newcomers,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -58,7 +61,15 @@ def train(
         quarantine=quarantine,
     )
     start = time.perf_counter()
-    model = fit(data, recipe, encoder=encoder, diversify=wanted, budget=allowed, runtime=watched(seed))
+    model = fit(
+        data,
+        recipe,
+        encoder=encoder,
+        diversify=wanted,
+        budget=allowed,
+        newcomers=newcomers,
+        runtime=watched(seed),
+    )
     model.save(out)
     seconds = time.perf_counter() - start
     if as_json:

@@ -13,9 +13,9 @@ from palate.contracts import Retriever, Source
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
 from palate.retrieve.scale import Scale, reciprocal_ranks, signals, standardised
-from palate.retrieve.top import chosen, fitted, in_blocks
+from palate.retrieve.top import best, chosen, fitted, in_blocks
 from palate.runtime import Runtime
-from palate.types import Bools, Floats, Ints, Queries, Slate
+from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Slate
 
 Weights = NDArray[np.float64]
 
@@ -46,6 +46,8 @@ class Fused:
     cold: (n_items,) the items that nobody liked, of which requests with a history hear otherwise; None is no item
     cold_weights, cold_shift: one weight per member for these, where the sum of `weights` counts 1, and what is added;
         () and 0 are as for the others
+    newcomers: slates of the catalogue hold a cold item for every so many places, of people with a history and no wish,
+        for a ranker to place; 0 is as their scores have it
     tells: whether slates carry `signals` of every member that does more than count, for a ranker to read
     record: how the weights came about, plain values
     """
@@ -57,6 +59,7 @@ class Fused:
     cold: Bools | None = None
     cold_weights: tuple[float, ...] = ()
     cold_shift: float = 0.0
+    newcomers: int = 0
     tells: bool = False
     n_items_: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +86,8 @@ class Fused:
     def _slate(self, queries: Queries, k: int, among: Ints | None) -> Slate:
         scores, said = self._asked(queries)
         slate = chosen(scores, queries, k, among)
+        if among is None and self.newcomers and self.cold is not None:
+            slate = _with(best(np.where(self.cold, scores, -np.inf), queries, k // self.newcomers), slate, queries)
         if not self.tells:
             return slate
         named = zip(self.members, said, strict=True)
@@ -130,6 +135,16 @@ class Fused:
         reads = np.array([what in member.reads for member in self.members], np.float64)
         equal: Weights = reads / max(reads.sum(), 1)
         return equal
+
+
+def _with(newcomers: Slate, slate: Slate, queries: Queries) -> Slate:
+    """The slate with these items instead of its last ones, where a person has a history and no wish."""
+    known = (newcomers.items[:, :, None] == slate.items[:, None, :]).any(axis=2)
+    told = (queries.has_history & ~queries.has_wish)[:, None]
+    new = np.where(told & ~known, newcomers.items, NO_ITEM)
+    room = slate.k - np.count_nonzero(new != NO_ITEM, axis=1)
+    kept = np.where(np.arange(slate.k) < room[:, None], slate.items, NO_ITEM)
+    return Slate.best(np.hstack([kept, new]), np.hstack([slate.scores, newcomers.scores]), slate.k)
 
 
 def _shares(weights: Sequence[float]) -> Weights:

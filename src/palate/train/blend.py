@@ -12,6 +12,7 @@ from palate.config import option, options
 from palate.contracts import Ranker, Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.rank.features import FeatureRanker
+from palate.rank.newcomers import Newcomers
 from palate.retrieve.fuse import Fused
 from palate.retrieve.scale import standardised
 from palate.retrieve.top import BLOCK, best
@@ -33,6 +34,9 @@ class BlendConfig:
     held_out: int = option(6000, "People whose last like teaches the blend, at most half of all.", low=1)
     breadth: int = option(200, "Candidates that trees put in order.", low=1)
     trees: bool = option(True, "Whether trees are tried on top of the weighted sum.")
+    newcomers: int = option(
+        10, "At least one of so many places is for items that nobody liked yet, by their texts; 0 keeps none.", low=0
+    )
     seconds: float = option(math.inf, "Time for all of fitting, about; results then hang on the machine.", low=0.0)
 
 
@@ -45,7 +49,8 @@ class Blend:
     where these stand among the others. There each member's options are chosen (see `chosen`), then weights are learned
     (conditional logit), then trees that correct the weighted sum (LambdaRank). The people are halved and each half is
     asked with what the other half taught; of the best member alone, the weighted sum and the trees the one with the
-    best NDCG@10 is used, of equals the simplest. Last, the members that are heard are fitted on everything. With fewer
+    best NDCG@10 is used, of equals the simplest. Items that nobody liked keep a share of the places, whatever they
+    score, where weights for them were learned; what that costs is written down. Last, the members that are heard are fitted on everything. With fewer
     than 20 people nothing is learned and the weights are equal; a single member without options to choose is only
     fitted.
 
@@ -148,19 +153,22 @@ class _Lesson:
         """What is used, learned from everybody, and the numbers of the decision."""
         examples, alone = _examples(self.members, self.queries, self.targets, self.cold)
         best = int(np.argmax(alone))
-        ways, slate = {"best part": alone[best]}, None
+        ways, slates = {"best part": alone[best]}, dict[str, Slate]()
         if len(self.members) > 1:
-            slate = self._crossed(examples)
-            ways["weighted sum"] = self._quality(slate)
+            slates["weighted sum"] = self._crossed(examples)
             if self.blend.config.trees:
-                ways["trees"] = self._quality(self._crossed_trees(slate))
+                slates["trees"] = self._crossed_trees(slates["weighted sum"])
+        ways |= {way: self._quality(slate) for way, slate in slates.items()}
         used = max(ways, key=lambda way: ways[way])  # of equals the first, which is the simplest
         weights = Weights(np.eye(len(self.members))[best]) if used == "best part" else examples.weights()
-        rankers = (self._trees(slate),) if slate is not None and used == "trees" else ()
+        rankers = (self._trees(slates["weighted sum"]),) if used == "trees" else ()
         fused = self._fused(weights, tells=used == "trees")
         numbers: dict[str, Any] = {"alone": alone, "ndcg@10": ways, "used": used, "weights": fused.weights}
         if fused.cold_weights:
             numbers |= {"cold_weights": fused.cold_weights, "cold_shift": fused.cold_shift}
+        if fused.newcomers:
+            kept = Newcomers(fused.newcomers, self.cold).rank(self.queries, slates[used])
+            numbers["newcomers"] = {"every": fused.newcomers, "ndcg@10": self._quality(kept)}
         return fused, rankers, numbers
 
     def _crossed(self, examples: "_Examples") -> Slate:
@@ -193,6 +201,7 @@ class _Lesson:
             cold=self.cold,
             cold_weights=() if weights.cold is None else tuple(weights.cold.tolist()),
             cold_shift=weights.shift,
+            newcomers=0 if weights.cold is None else self.blend.config.newcomers,
             tells=tells,
             n_items_=len(self.cold),
         )
