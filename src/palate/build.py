@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from palate.config import configured
-from palate.contracts import Encoder
+from palate.contracts import Encoder, Ranker
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
 from palate.errors import ConfigError, PalateWarning

@@ -19,6 +19,7 @@ from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
 from palate.pipeline import Recommender
 from palate.runtime import Runtime
+from palate.train.blend import BlendConfig
 from palate.types import NO_ITEM, STRANGER, Answer, Ints, Longs, Queries, Ragged, Signals
 
 
@@ -168,7 +169,7 @@ def fit(
     encoder: str = "auto",
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
-    newcomers: int = build.BlendConfig.newcomers,
+    newcomers: int = BlendConfig.newcomers,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.

@@ -50,9 +50,9 @@ class Blend:
     (conditional logit), then trees that correct the weighted sum (LambdaRank). The people are halved and each half is
     asked with what the other half taught; of the best member alone, the weighted sum and the trees the one with the
     best NDCG@10 is used, of equals the simplest. Items that nobody liked keep a share of the places, whatever they
-    score, where weights for them were learned; what that costs is written down. Last, the members that are heard are fitted on everything. With fewer
-    than 20 people nothing is learned and the weights are equal; a single member without options to choose is only
-    fitted.
+    score, where weights for them were learned; what that costs is written down. Last, the members that are heard are
+    fitted on everything. With fewer than 20 people nothing is learned and the weights are equal; a single member
+    without options to choose is only fitted.
 
     Within `seconds` each member in turn has an even share of the time that is left, for its search and for the fit on
     everything; a network trains for as long. One that took longer than what is left is left out.
