@@ -7,6 +7,7 @@ from benchmarks.page import page
 from benchmarks.peers import PEERS
 from benchmarks.run import run
 from benchmarks.sets import SETS
+from benchmarks.variants import VARIANTS
 from palate.build import RECIPES
 from palate.errors import PalateError
 
@@ -25,7 +26,8 @@ def main() -> None:
     parser.add_argument(
         "--recipes",
         default="ours",
-        help=f"names by comma, whose rows are added or replaced: any recipe, {', '.join(PEERS)}, or ours, or peers",
+        help="names by comma, whose rows are added or replaced: any recipe, a variant of `benchmarks.variants`, "
+        f"{', '.join(PEERS)}, or ours, or peers",
     )
     parser.add_argument("--seeds", default="0", help="by comma; a recipe that does not differ by seed runs twice")
     parser.add_argument("--protocol", choices=("A", "B"), default="A", help="B refits on train + validation")
@@ -33,8 +35,9 @@ def main() -> None:
     parser.add_argument("--page-only", action="store_true", help="run nothing")
     given = parser.parse_args()
     recipes = [one for name in given.recipes.split(",") for one in GROUPS.get(name, (name,))]
-    if unknown := set(given.sets) - set(SETS) | set(recipes) - set(RECIPES) - set(PEERS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join((*SETS, *RECIPES, *PEERS))}")
+    if unknown := set(given.sets) - set(SETS) | set(recipes) - {*RECIPES, *VARIANTS, *PEERS}:
+        known = dict.fromkeys((*SETS, *RECIPES, *VARIANTS, *PEERS))
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     seeds = [int(seed) for seed in given.seeds.split(",")]
     try:
         for name in () if given.page_only else given.sets or SETS:

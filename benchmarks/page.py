@@ -7,6 +7,7 @@ from benchmarks.book import Table
 from benchmarks.lines import Line
 from benchmarks.sets import SETS
 from benchmarks.sets.protocol import View
+from benchmarks.speed import speed
 from palate.evaluation.compare import Interval
 from palate.evaluation.conclusions import probability
 from palate.evaluation.result import Comparison
@@ -53,7 +54,7 @@ def page(results: Path) -> str:
                     parts += [] if titled else [f"## {benchmark.title}\n"]
                     titled = True
                     parts.append(section(view, Table.read(path), protocol))
-    return "\n".join(parts)
+    return "\n".join([*parts, speed(results)])
 
 
 def section(view: View, found: Table, protocol: str) -> str:

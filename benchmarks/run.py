@@ -12,8 +12,8 @@ from benchmarks.book import Book, code_versions
 from benchmarks.rows import About, Row
 from benchmarks.sets import SETS
 from benchmarks.sets.protocol import View, refitted
+from benchmarks.variants import VARIANTS
 from palate import build
-from palate.build import Recipe
 from palate.data.audit import audit, refuse_leaks
 from palate.data.dataset import Dataset
 from palate.data.split import Holdout, Split
@@ -29,7 +29,6 @@ from palate.runtime import Runtime
 K = 10
 SPLIT_SEED = 0  # of the cut and of every interval, whatever seed a recipe runs with
 METRICS = {metric.name: metric for metric in (NDCG(K), HitRate(K))}
-UNAGED = {"popular": Recipe(("popular",), {"popular": {"half_life_days": 0.0}})}  # as published tables count
 PEER_PACKAGES = ("rectools", "pytorch-lightning", "pandas")
 
 
@@ -114,7 +113,7 @@ def _written(asked: _Asked, book: Book) -> _Asked:
 def _fitted(recipe: str, train: Dataset, runtime: Runtime) -> tuple[Recommender, Cost, str]:
     """The recipe, ours or a peer, what fitting cost, and what tuning it was allowed."""
     if recipe not in peers.PEERS:
-        model, cost = measured(lambda: build.fit(UNAGED.get(recipe, recipe), train, runtime))
+        model, cost = measured(lambda: build.fit(VARIANTS.get(recipe, recipe), train, runtime))
         return model, cost, TUNING
     made = peers.make(recipe)
     model, cost = measured(lambda: replace(made, retriever=made.retriever.fit(train, runtime)))

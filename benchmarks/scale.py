@@ -9,6 +9,7 @@ benchmarks/results/scale.json.
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import time
@@ -47,7 +48,8 @@ Part = Callable[[argparse.Namespace], dict[str, Any]]
 def main() -> None:
     """Run the parts named on the command line, or all of them, one after the other."""
     parts: dict[str, Part] = {f"train-{name}": partial(train, name) for name in build.RECIPES["classic"].parts}
-    parts |= {"classic": classic, "learned-vectors": learned_vectors, "even-vectors": even_vectors}
+    parts |= {"classic": partial(recipe, "classic"), "balanced": partial(recipe, "balanced", budget=600.0)}
+    parts |= {"learned-vectors": learned_vectors, "even-vectors": even_vectors}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; all if none is given")
     parser.add_argument("--events", type=int, default=1_000_000)
@@ -113,14 +115,15 @@ def train(name: str, given: argparse.Namespace) -> dict[str, Any]:
     return {"seconds": round(cost.seconds, 1), "peak_mb": round(cost.peak_mb), **speed}
 
 
-def classic(given: argparse.Namespace) -> dict[str, Any]:
+def recipe(name: str, given: argparse.Namespace, budget: float = math.inf) -> dict[str, Any]:
     """The whole recipe, as a user trains it."""
     data = make_data(given)
-    model, cost = measured(lambda: build.fit("classic", data, Runtime(seed=given.seed)))
+    model, cost = measured(lambda: build.fit(name, data, Runtime(seed=given.seed), budget=budget))
     queries = data.queries(np.arange(min(1000, given.users)))
     answer, serving = measured(lambda: model.recommend(queries, K))
     return {
-        "parts": list(build.RECIPES["classic"].parts),
+        "parts": list(build.RECIPES[name].parts),
+        "budget_s": budget if budget < math.inf else None,
         "seconds": round(cost.seconds, 1),
         "peak_mb": round(cost.peak_mb),
         "lists_per_s": round(len(answer.slate) / serving.seconds),

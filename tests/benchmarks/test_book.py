@@ -1,5 +1,6 @@
 """Rows of results: added one by one, never lost, never mixed unnoticed; and the page drawn from them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def results(tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(running.build, "fit", fitted)
-    monkeypatch.setattr(running, "UNAGED", {})
+    monkeypatch.setattr(running, "VARIANTS", {})
     return tmp_path
 
 
@@ -199,3 +200,14 @@ def test_a_view_of_the_whole_catalogue_forgets_candidates():
     assert whole.test.candidates is None
     assert whole.validation.candidates is None
     assert VIEW.seen_on(cut) is cut
+
+
+def test_speeds_are_drawn_where_they_were_measured(results):
+    assert "Speed and memory" not in page(results)
+    rates = {"texts_per_s": {"sentence-transformers": 200.5, "palate": 1700.0}, "texts": 9000}
+    rest = {"machine": {"threads": 2}, "cosine": {"least": 0.9999}}
+    (results / "encode_speed.json").write_text(json.dumps({**rates, **rest}))
+    text = page(results)
+    assert "9,000 titles, 2 threads" in text
+    assert "| palate | 1,700.0 |" in text
+    assert "A million events" not in text

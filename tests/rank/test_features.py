@@ -7,7 +7,7 @@ import pytest
 
 from palate.errors import ContractError, NotFittedError
 from palate.rank import features as module
-from palate.rank.features import EXPECTED, LENGTH, SUM, FeatureRanker, FeatureRankerConfig, features
+from palate.rank.features import EXPECTED, LENGTH, SUM, FeatureRanker, FeatureRankerConfig, features, rising
 from palate.types import NO_ITEM, Signals, Slate
 from retrieve.fakes import asking
 
@@ -210,3 +210,7 @@ def test_one_that_has_not_learned_says_so():
     queries, slate, _ = lesson(n=2)
     with pytest.raises(NotFittedError, match="FeatureRanker"):
         FeatureRanker().rank(queries, slate)
+
+
+def test_a_score_may_fall_by_counts_and_by_the_length_alone():
+    assert rising((LENGTH, SUM, "Popular: score", "EASE: score", "Popular: distance to its best")) == [0, 1, 0, 1, 0]

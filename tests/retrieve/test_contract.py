@@ -35,7 +35,7 @@ TINY = SequenceTrainerConfig(dim=8, layers=1, heads=1, epochs=8, batch=32, id_dr
 MADE: dict[str, Retriever] = {
     **{type(member).__name__: member for member in MEMBERS},
     "Sequence": SequenceTrainer(TINY, encoder=WordEncoder()),
-    "Fused": Fused(members=MEMBERS, weights=(0, 1, 1, 2, 1, 1, 1), tells=True),
+    "Fused": Fused(members=MEMBERS, weights=(0, 1, 1, 2, 1, 1, 1), tells=(1, 2, 3, 4, 5, 6)),
     "Fused-ranks": Fused(FusedConfig(method="reciprocal-ranks"), members=MEMBERS),
 }
 NAMES = ["Dense", "EASE", "Fused", "IALS", "ItemKNN", "Lexical", "Popular", "Sequence", "Transition"]

@@ -104,6 +104,14 @@ def test_trees_are_used_where_a_sum_cannot_say_it(runtime):
     assert np.array_equal(np.sort(ranked.items), np.sort(slate.items))
 
 
+@pytest.mark.parametrize(("counts", "read"), [(False, ["Half"]), (True, ["Half", "Popular"])])
+def test_trees_read_popularity_only_where_asked_to(runtime, counts, read):
+    fused, rankers = learned(runtime, Popular(), Half(0), Half(1), data=checkerboard(n_users=400), counts=counts)
+    assert len(rankers) == 1
+    slate = fused.retrieve(asking([0]), 5)
+    assert sorted({name.split(":")[0] for name in slate.signals.names}) == read
+
+
 @dataclass(frozen=True, eq=False)
 class Half(Oracle):
     """Right for people of one taste; for the others the opposite of right, and louder."""

@@ -14,6 +14,7 @@ from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Signals, Slate
 
 LENGTH = "history length"
 SUM = "weighted sum"
+COUNTS = "Popular: "  # what the retriever by popularity says, where a blend lets trees read it
 EXPECTED = "expected"  # beside contributions: the score before anything is known of a candidate
 
 
@@ -33,10 +34,10 @@ class FeatureRanker:
 
     Learned with LambdaRank from the sum on: a tree moves candidates so that the liked item rises in NDCG@10. Candidates
     that are like none of those learned from, such as a list given from outside, keep near the sum's order, since trees
-    end where the sum goes on. Only what retrievers say is read: no counts and no ids, because a tree that reads an
+    end where the sum goes on. Only what retrievers say is read, no ids and by default no counts: a tree that reads an
     item's count learns how the data were cut (in k-core data a rare item must be somebody's held-out like). An item
-    never falls because a part, or the sum of all, scores it higher. Requests with a wish or without a history keep
-    their order.
+    never falls because a part that does more than count, or the sum of all, scores it higher. Requests with a wish or
+    without a history keep their order.
 
     References: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; Lundberg et al. (2020), From local
     explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2, on
@@ -153,8 +154,8 @@ def features(queries: Queries, slate: Slate) -> Signals:
 
 
 def rising(names: tuple[str, ...]) -> list[int]:
-    """(F,) 1 for each feature with which an item's score may only rise, 0 for any other."""
-    return [int(name != LENGTH) for name in names]
+    """(F,) 1 for each feature with which an item's score may only rise, 0 for the history's length and for counts."""
+    return [int(name != LENGTH and not name.startswith(COUNTS)) for name in names]
 
 
 def _ordered(queries: Queries, slate: Slate) -> Bools:

@@ -48,7 +48,7 @@ class Fused:
         () and 0 are as for the others
     newcomers: slates of the catalogue hold a cold item for every so many places, of people with a history and no wish,
         for a ranker to place; 0 is as their scores have it
-    tells: whether slates carry `signals` of every member that does more than count, for a ranker to read
+    tells: the places of the members of which slates carry `signals`, for a ranker to read
     record: how the weights came about, plain values
     """
 
@@ -60,7 +60,7 @@ class Fused:
     cold_weights: tuple[float, ...] = ()
     cold_shift: float = 0.0
     newcomers: int = 0
-    tells: bool = False
+    tells: tuple[int, ...] = ()
     n_items_: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -90,8 +90,7 @@ class Fused:
             slate = _with(best(np.where(self.cold, scores, -np.inf), queries, k // self.newcomers), slate, queries)
         if not self.tells:
             return slate
-        named = zip(self.members, said, strict=True)
-        telling = [(type(member).__name__, z) for member, z in named if member.reads != {"popularity"}]
+        telling = [(type(self.members[place]).__name__, said[place]) for place in self.tells]
         return replace(slate, signals=signals(telling, slate.items))
 
     def _asked(self, queries: Queries) -> tuple[Floats, list[Floats]]:
@@ -103,7 +102,7 @@ class Fused:
             queries.has_history[:, None] * each + asking[:, None] * for_wish
             for each in (own, np.array(self.cold_weights or own))
         )
-        total, said = self._sum(queries, weights, cold_weights, everybody=self.tells)
+        total, said = self._sum(queries, weights, cold_weights, everybody=bool(self.tells))
         silent = ~total.any(axis=1)
         if silent.any():
             popularity = np.tile(self._readers("popularity"), (int(silent.sum()), 1))

@@ -34,6 +34,10 @@ class BlendConfig:
     held_out: int = option(6000, "People whose last like teaches the blend, at most half of all.", low=1)
     breadth: int = option(200, "Candidates that trees put in order.", low=1)
     trees: bool = option(True, "Whether trees are tried on top of the weighted sum.")
+    counts: bool = option(
+        False,
+        "Whether trees read popularity too; where data are cut by user counts they then learn the cut, not people.",
+    )
     newcomers: int = option(
         10, "At least one of so many places is for items that nobody liked yet, by their texts; 0 keeps none.", low=0
     )
@@ -95,6 +99,7 @@ class Blend:
         fused = replace(
             fused,
             members=tuple(_on_everything(found[place], data, runtime) for place in heard),
+            tells=tuple(heard.index(place) for place in fused.tells),
             weights=_at(fused.weights, heard),
             wish_weights=_at(fused.wish_weights, heard),
             cold=cold if fused.cold_weights else None,
@@ -202,12 +207,18 @@ class _Lesson:
             cold_weights=() if weights.cold is None else tuple(weights.cold.tolist()),
             cold_shift=weights.shift,
             newcomers=0 if weights.cold is None else self.blend.config.newcomers,
-            tells=tells,
+            tells=self._telling if tells else (),
             n_items_=len(self.cold),
         )
 
     def _quality(self, slate: Slate) -> float:
         return float(quality(slate.top(10), self.targets).mean())
+
+    @property
+    def _telling(self) -> tuple[int, ...]:
+        """The places of the members that trees read."""
+        counts = self.blend.config.counts
+        return tuple(place for place, one in enumerate(self.members) if counts or one.reads != {"popularity"})
 
     @property
     def _halves(self) -> tuple[Longs, Longs]:
@@ -276,7 +287,7 @@ def _left(end: float) -> float:
 def _heard(fused: Fused) -> list[int]:
     """The places of members that some request may hear."""
     for_wish = fused.wish_weights or tuple("text" in one.reads for one in fused.members)
-    return [place for place, own in enumerate(fused.weights) if own or for_wish[place] or fused.tells]
+    return [place for place, own in enumerate(fused.weights) if own or for_wish[place] or place in fused.tells]
 
 
 def _at(values: Sequence[T], places: Sequence[int]) -> tuple[T, ...]:

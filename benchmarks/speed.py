@@ -1,0 +1,109 @@
+"""Measured seconds and megabytes, kept as JSON beside the books, to tables of docs/benchmarks.md."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Found = dict[str, Any]
+
+
+def speed(results: Path) -> str:
+    """A section of tables, one for each measurement that has a result; "" without any."""
+    parts = [made(json.loads(path.read_text("utf8"))) for name, made in TABLES if (path := results / name).is_file()]
+    return "\n".join(["## Speed and memory\n", *parts]) if parts else ""
+
+
+def _epochs(found: Found) -> str:
+    theirs, ours, alike = found["rectools"], found["palate"], found["alike"]
+    rows = [
+        (name, ", ".join(f"{one:.1f}" for one in side["epoch_s"]), _quality(side["validation ndcg@10"]))
+        for name, side in (("RecTools 0.19, SASRec, ids", theirs), ("palate, `sequence`, ids and texts", ours))
+    ]
+    return "\n".join(
+        [
+            "### An epoch of SASRec beside RecTools (`python -m benchmarks.epoch_speed`)\n",
+            f"Amazon Beauty, {found['data']['train events']:,} train events, full softmax over "
+            f"{found['data']['items']:,} items, width {alike['dim']}, {alike['layers']} layers, "
+            f"{alike['heads']} heads, length {alike['length']}, dropout "
+            f"{alike['dropout']}; a step is {alike['batch']}; {_processor(found['environment'])}, "
+            f"{alike['threads']} thread. An epoch of ours takes 1/{found['ratio_of_medians']} of theirs; our texts "
+            f"take {ours['encoding_s']} s once, before. NDCG@10 is after these few epochs; "
+            "either would go on learning.\n",
+            *_table(("", "seconds of each epoch", "NDCG@10 on validation after these"), rows),
+        ]
+    )
+
+
+def _scale(found: Found) -> str:
+    trained = [
+        (name.removeprefix("train-"), f"{one['seconds']}", f"{one['peak_mb']:,}", f"{one['lists_per_s']:,}")
+        for name, one in found.items()
+        if isinstance(one, dict) and "peak_mb" in one
+    ]
+    asked = [
+        (name, run, f"{rate:,}")
+        for name in ("learned-vectors", "even-vectors")
+        for run, rate in found.get(name, {}).items()
+        if "palate" in run or run.startswith(("from", "implicit"))
+    ]
+    return "\n".join(
+        [
+            "### A million events (`python -m benchmarks.scale`)\n",
+            f"{found['events']:,} events of {found['users']:,} people on {found['items']:,} items, made by seed; "
+            f"{_processor(found['machine'])}, {found['machine']['cores']} cores.\n",
+            *_table(("recipe", "seconds to train", "peak MB", "lists of 10 a second"), trained),
+            "",
+            "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped.\n",
+            *_table(("factors", "way", "lists a second"), asked),
+        ]
+    )
+
+
+def _encoding(found: Found) -> str:
+    rows = [(name, f"{rate:,}") for name, rate in found["texts_per_s"].items()]
+    return "\n".join(
+        [
+            "### Encoding titles with MiniLM (`python -m benchmarks.encode_speed`)\n",
+            f"{found['texts']:,} titles, {found['machine']['threads']} threads; the vectors of both have a cosine of "
+            f"at least {found['cosine']['least']}.\n",
+            *_table(("", "texts a second"), rows),
+        ]
+    )
+
+
+def _reading(found: Found) -> str:
+    rows = [
+        (name, *(f"{one['wall'][f'{what}_ms']:,}" for what in ("bare", "table", "read")))
+        for name, one in found.items()
+        if isinstance(one, dict) and "wall" in one
+    ]
+    heads = ("file", "polars alone, ms", "to a typed table, ms", "`palate.read` with all checks, ms")
+    return "\n".join(
+        [
+            "### Reading a log (`python benchmarks/read_speed.py`)\n",
+            f"{found['events']:,} events, CSV, {found['threads']} threads.\n",
+            *_table(heads, rows),
+        ]
+    )
+
+
+TABLES: tuple[tuple[str, Callable[[Found], str]], ...] = (
+    ("epoch_speed.json", _epochs),
+    ("scale.json", _scale),
+    ("encode_speed.json", _encoding),
+    ("read_speed.json", _reading),
+)
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    ruled = f"|{'---|' * len(heads)}"
+    return [f"| {' | '.join(heads)} |", ruled, *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def _quality(found: dict[str, float]) -> str:
+    return f"{found['mean']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+
+
+def _processor(machine: Found) -> str:
+    return f"{machine['processor']}, {machine['memory']}"

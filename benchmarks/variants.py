@@ -1,0 +1,18 @@
+"""Recipes that benchmarks run beside those of `palate.build`, or otherwise than these."""
+
+from dataclasses import replace
+
+from palate.build import RECIPES, Recipe
+
+BALANCED = RECIPES["balanced"]
+IDS_ALONE = {"networks": 2, "content_scale": 0.0}  # the sequence model without text and attribute rows
+
+VARIANTS = {
+    "popular": Recipe(("popular",), {"popular": {"half_life_days": 0.0}}),  # as published tables count
+    "sequence-without-text": Recipe(("sequence",), {"sequence": {"content_scale": 0.0}}),
+    "balanced-without-text": Recipe(
+        tuple(part for part in BALANCED.parts if part not in ("bm25", "dense")), {"sequence": IDS_ALONE}
+    ),
+    "balanced-with-counts": replace(BALANCED, blend={"counts": True}),
+    "balanced-without-newcomers": replace(BALANCED, blend={"newcomers": 0}),
+}
