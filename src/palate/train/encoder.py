@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,7 +23,7 @@ from palate.assets import fingerprint, model_folder
 from palate.config import option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
-from palate.encode.forward import BASE, PART, Network
+from palate.encode.forward import BASE, PART, Network, without_bars
 from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime
@@ -37,7 +38,6 @@ from palate.tuning.tuned import Tuned, tunable
 from palate.types import NO_ITEM, Floats, Longs
 
 RECORD = "tuning.json"
-BATCH_TOKENS = 2048  # when texts are encoded to judge
 
 Told = Callable[[dict[str, float]], object]
 
@@ -54,6 +54,7 @@ class EncoderTunerConfig(MethodConfig, PairsConfig, LoopConfig):
     warm_up: float = option(0.1, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
     weight_decay: float = option(0.01, "Pull of what learns towards 0.", low=0.0)
     clip: float = option(1.0, "Length at which a gradient is cut.", low=0.0)
+    accumulate: int = option(1, "Batches whose gradients are averaged before a step.", low=1)
     patience: int = option(2, "Epochs without a better result before training ends.", low=1)
     temperature: float = option(0.05, "Cosines are divided by it: smaller looks at the nearest more.", low=0.001)
     log_q: float = option(1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0)
@@ -165,7 +166,7 @@ class _Course:
         inner = network.model[0]
         tuned = tunable(inner.model, config, max(steps, 1)).to(network.model.device)
         inner.model = tuned
-        network.model.max_seq_length = min(network.model.max_seq_length, _room(tuned))
+        _shorten(network.model, _room(tuned))
         return _Course(config, examples, people, texts, network, tuned)
 
     def name(self, folder: Path, data: Dataset, runtime: Runtime) -> str:
@@ -184,6 +185,7 @@ class _Course:
             replace(config, learning_rate=rate, seconds=seconds),
             runtime,
             name,
+            accumulate=config.accumulate,
             after_step=self.tuned.stepped,
             after_epoch=diary.note,
         )
@@ -268,6 +270,10 @@ def _room(tuned: Tuned) -> int:
     return int(getattr(tuned.config, "max_position_embeddings", sys.maxsize)) - virtual - 2 * bool(virtual)
 
 
+def _shorten(model: SentenceTransformer, room: int) -> None:
+    model.max_seq_length = min(model.max_seq_length or room, room)
+
+
 def _free(out: Path) -> None:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file())):
         raise StoreError(f"{out}: exists and is not a tuned encoder; choose another folder or remove it")
@@ -281,12 +287,13 @@ def _written(out: Path, network: Network, tuned: Tuned, base: Path, record: dict
         if tuned.method.method != "full":
             tuned.save(fresh / PART)
         plain = Network.open(base, sys.maxsize, "fp32").model
-        if METHODS[tuned.method.method].merges:
+        merges = METHODS[tuned.method.method].merges
+        if merges:
             plain[0].model = tuned.merged().cpu()
-            plain.save(str(fresh), create_model_card=False)
         else:
-            plain.max_seq_length = min(plain.max_seq_length, _room(tuned))
-            plain.save(str(fresh / BASE), create_model_card=False)
+            _shorten(plain, _room(tuned))
+        with without_bars():
+            plain.save(str(fresh if merges else fresh / BASE), create_model_card=False)
         part = fresh / PART if (fresh / PART).is_dir() else fresh
         record = {
             **record,

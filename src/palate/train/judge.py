@@ -16,7 +16,7 @@ BATCH_TOKENS = 2048
 class Judge:
     """B requests of which the right answers are known.
 
-    targets: (B,); people: (B) the requests' texts, prompt and all; texts: (n_items); among: (M,) the items that compete.
+    targets: (B,); people: (B) the requests' texts, prompt and all; texts: (n_items); among: (M,) what competes.
     """
 
     queries: Queries

@@ -28,7 +28,6 @@ class LoopConfig:
     warm_up: float = option(0.05, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
     weight_decay: float = option(0.1, "Pull of all weights towards 0.", low=0.0)
     clip: float = option(5.0, "Length at which a gradient is cut.", low=0.0)
-    accumulate: int = option(1, "Batches whose gradients are averaged before a step.", low=1)
     patience: int = option(4, "Epochs without a better result before training ends.", low=1)
     seconds: float = option(math.inf, "Time for training, about; the steps shrink to 0 within it.", low=0.0)
 
@@ -61,6 +60,7 @@ def train(
     runtime: Runtime,
     name: str,
     *,
+    accumulate: int = 1,
     after_step: Callable[[int], object] = lambda _: None,
     after_epoch: Callable[[int, float, float], object] = lambda *_: None,
 ) -> list[float]:
@@ -71,6 +71,7 @@ def train(
     result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
     `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
 
+    accumulate: batches whose gradients are averaged before a step.
     after_step: told the step, counted from 0, while its gradients are still there.
     after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written.
     """
@@ -84,7 +85,7 @@ def train(
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
             if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
-            steps = _Steps(model, optimiser, config, after_step)
+            steps = _Steps(model, optimiser, config, accumulate, after_step)
             loss = _epoch(steps, loss_of, epochs, clock, runtime.rng(f"{name}.{epoch}"), epoch)
             qualities.append(quality_of())
             if qualities[-1] >= max(qualities):
@@ -106,6 +107,7 @@ class _Steps:
     model: nn.Module
     optimiser: torch.optim.Optimizer
     config: LoopConfig
+    accumulate: int
     after: Callable[[int], object]
 
     def take(self, step: int, done: float) -> None:
@@ -130,7 +132,7 @@ def _epoch(
     steps.model.train()
     steps.optimiser.zero_grad()
     losses: list[float] = []
-    every, done = steps.config.accumulate, 0.0
+    every, done = steps.accumulate, 0.0
     first = epoch * math.ceil(epochs.n_batches / every)
     for place, batch in enumerate(epochs.batches(rng), epoch * epochs.n_batches):
         done = clock.done(place + 0.5)

@@ -36,7 +36,7 @@ def penalty(model: Any, name: str) -> Tensor:
         if f"lora_A.{name}" in place or f"lora_B.{name}" in place:
             gram = value @ value.T if "lora_A" in place else value.T @ value
             distances.append(torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)))
-    return model.peft_config[name].orth_reg_weight * torch.stack(distances).mean()
+    return torch.stack(distances).mean() * float(model.peft_config[name].orth_reg_weight)
 
 
 def _under(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -27,13 +27,19 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "full": Method("all weights learn", BOTH, True, 2e-5),
-    "lora": Method("low-rank additions to attention (Hu et al., 2022, ICLR)", BOTH, True, 5e-4, ("rank", "alpha", "dropout")),
+    "lora": Method(
+        "low-rank additions to attention (Hu et al., 2022, ICLR)", BOTH, True, 5e-4, ("rank", "alpha", "dropout")
+    ),
     "adalora": Method(
         "low-rank additions whose ranks go where they count (Zhang et al., 2023, ICLR)",
         BOTH, True, 1e-3, ("rank", "alpha", "dropout"),
     ),
-    "prefix": Method("keys and values before every layer's own (Li and Liang, 2021, ACL)", BOTH, False, 5e-3, ("virtual_tokens",)),
-    "prompt": Method("vectors before the first token (Lester et al., 2021, EMNLP)", BOTH, False, 1e-2, ("virtual_tokens",)),
+    "prefix": Method(
+        "keys and values before every layer's own (Li and Liang, 2021, ACL)", BOTH, False, 5e-3, ("virtual_tokens",)
+    ),
+    "prompt": Method(
+        "vectors before the first token (Lester et al., 2021, EMNLP)", BOTH, False, 1e-2, ("virtual_tokens",)
+    ),
     "adapter": Method(
         "bottlenecks after attention and feed-forward (Houlsby et al., 2019, ICML, section 2)",
         BOTH, False, 5e-4, ("bottleneck", "dropout"),
