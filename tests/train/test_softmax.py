@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from palate.train import softmax
-from palate.train.softmax import full_softmax, lead, sampled_softmax
+from palate.train.softmax import full_softmax, in_batch_softmax, lead, sampled_softmax
 from palate.train.table import unit_rows
 
 
@@ -76,7 +76,7 @@ def test_unit_rows_and_their_gradient_are_torchs_own():
 
 
 def test_in_batch_softmax_matches_hand_arithmetic():
-    """Two rows, own scores 2 and 1, each other's item 0; the first row's hard negative scores 1, the second has none."""
+    """Own scores 2 and 1, the other row's item 0; the first row's hard negative scores 1, the second has none."""
     states, items = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.eye(2)
     hard, absent = torch.tensor([[[0.5, 0.0]], [[9.0, 9.0]]]), torch.tensor([[False], [True]])
     expected = torch.tensor([math.log(0.5), math.log(0.25)])  # the second item stands for 4, the first for 2

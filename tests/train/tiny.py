@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
 
-WORDS = "space ships and distant planets wedding cakes true love volume scifi romance , . ;".split()
+TITLES = ("space", "ships", "and", "distant", "planets", "wedding", "cakes", "true", "love", "volume")
+WORDS = (*TITLES, "scifi", "romance", ",", ".", ";")
 
 
 def encoder_folder(folder: Path) -> str:

@@ -9,7 +9,7 @@ import typer
 from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
 from palate.config import configured
 from palate.data.read import read
-from palate.errors import MissingExtraError
+from palate.errors import ConfigError, MissingExtraError
 from palate.runtime import Runtime
 from palate.tuning.methods import METHODS
 
@@ -50,8 +50,11 @@ def encoder(
         from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
-    values = {"method": method, "model": model, "seconds": seconds_of(budget), **named(settings, "set")}
-    config = configured(EncoderTunerConfig, values, "set")
+    values, further = {"method": method, "model": model, "seconds": seconds_of(budget)}, named(settings, "set")
+    for name, word in (("method", "--method"), ("model", "--encoder"), ("seconds", "--budget")):
+        if name in further:
+            raise ConfigError(f"set: {name} is given by {word}")
+    config = configured(EncoderTunerConfig, {**values, **further}, "set")
     data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
     runtime = Runtime(seed=seed, quiet=False, work=work)

@@ -45,13 +45,13 @@ METHODS: dict[str, Method] = {
         BOTH, False, 5e-4, ("bottleneck", "dropout"),
     ),
     "ia3": Method("scales of keys, values and feed-forward (Liu et al., 2022, NeurIPS)", BOTH, True, 5e-3),
-    "head": Method("the network stays as it is, a linear layer over its hidden states learns", ("encoder",), False, 1e-3),
+    "head": Method("a linear layer over hidden states learns, the network does not", ("encoder",), False, 1e-3),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What a network calls its layers: of attention the queries, keys, values and output, and the last of feed-forward."""
+    """What a network calls its layers: attention's queries, keys, values and output, and the last of feed-forward."""
 
     query: str
     key: str

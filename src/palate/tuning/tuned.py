@@ -42,6 +42,8 @@ class Tuned(nn.Module):
             self.head = Followed(nn.Identity())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if "virtual_tokens" in METHODS[self.method.method].reads:
+            kwargs.pop("token_type_ids", None)  # virtual tokens have none; without any, all are of the first type
         output = self.model(*args, **kwargs)
         if self.method.method == "head":
             output.last_hidden_state = self.head(output.last_hidden_state)
@@ -85,10 +87,7 @@ class Tuned(nn.Module):
     def save(self, folder: Path) -> None:
         """Write the part that learned, in PEFT's layout where the method is PEFT's; whoever stores it checks hashes."""
         folder.mkdir(parents=True, exist_ok=True)
-        if self.method.method in _OWN:
-            state = self._own_state()
-        else:
-            state = self._peft_state(folder)
+        state = self._own_state() if self.method.method in _OWN else self._peft_state(folder)
         save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, folder / _WEIGHTS)
         chosen = {name: getattr(self.method, name) for name in ("method", *METHODS[self.method.method].reads)}
         about = {"format": FORMAT, "network": _network(self.model, self.kind), "options": chosen}
