@@ -27,9 +27,9 @@ def _folder(folder, n_users, titles=True):
     data = checkerboard(n_users=n_users)
     rows = [f"u{user},i{item},{time:.0f}" for user, item, time in zip(*_events(data), strict=True)]
     (folder / "events.csv").write_text("user_id,item_id,time\n" + "\n".join(rows) + "\n")
-    if titles:
-        told = [f'{name},"{title}"' for name, title in zip(data.items.ids.ids, data.items.title, strict=True)]
-        (folder / "items.csv").write_text("item_id,title\n" + "\n".join(told) + "\n")
+    shown = data.items.title if titles else ("",) * data.n_items
+    told = [f'{name},"{title}"' for name, title in zip(data.items.ids.ids, shown, strict=True)]
+    (folder / "items.csv").write_text("item_id,title\n" + "\n".join(told) + "\n")
     return folder
 
 
