@@ -106,10 +106,14 @@ def test_wrong_words_are_one_line(words, complaint, shop, tmp_path, monkeypatch,
 
 
 def test_data_that_cannot_be_learned_from_is_one_line(tiny, tmp_path, monkeypatch, capsys):
-    few = tmp_path / "few"
+    few, bare = tmp_path / "few", tmp_path / "bare"
     few.mkdir()
+    bare.mkdir()
+    _folder(bare, 120)
+    (bare / "items.csv").unlink()
     cases = {
         _folder(few, 12): "likes: only 6 people with 3 likes or more could be held out",
+        bare: "items: none has a title, description or tags",
         tmp_path / "nowhere": "nowhere",
     }
     for folder, complaint in cases.items():

@@ -35,7 +35,7 @@ from palate.train.pairs import Pairs, PairsConfig, pairs
 from palate.train.softmax import in_batch_softmax
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
-from palate.types import NO_ITEM, Floats, Longs
+from palate.types import NO_ITEM, Bools, Floats, Longs
 
 RECORD = "tuning.json"
 
@@ -91,7 +91,7 @@ class EncoderTuner:
         _free(out)
         folder = model_folder(config.model)
         texts = item_texts(data.items, RenderConfig(max_chars=8 * config.max_tokens))
-        if not any(texts):
+        if not _told(data, texts).any():
             raise DataError("items: none has a title, description or tags, so there is nothing for an encoder to read")
         rest, judges, choosers = self._held_out(data, texts, runtime)
         network = Network.open(folder, config.max_tokens, "auto")
@@ -120,7 +120,8 @@ class EncoderTuner:
     def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("tune"))
-        written = np.array([bool(text) for text in texts])[targets]
+        known = _told(data, texts)
+        written = known[targets]
         queries, targets = queries.take(np.flatnonzero(written)), targets[written]
         if len(queries) < 2 * ENOUGH:
             raise DataError(
@@ -128,7 +129,7 @@ class EncoderTuner:
                 f"tuning needs {2 * ENOUGH} to tell whether it helps, so bring more data or use the encoder as it is"
             )
         half = len(queries) // 2
-        sample = runtime.rng("tune.catalogue").permutation(np.flatnonzero([bool(text) for text in texts]))
+        sample = runtime.rng("tune.catalogue").permutation(np.flatnonzero(known))
         among = np.union1d(sample[: self.config.catalogue], targets)
         people = history_texts(queries.histories, data.items.title, person_style(self.config))
         prompted = (tuple(self.config.query_prompt + one for one in people), self.config.item_prompt)
@@ -157,8 +158,8 @@ class _Course:
         runtime: Runtime,
     ) -> "_Course":
         """The examples made and the network's inner one replaced by one of which the method's part learns."""
-        written = np.array([bool(text) for text in texts])
-        titled = written & np.array([bool(title.strip()) for title in rest.items.title])
+        named = zip(rest.items.title, rest.items.ids.ids, strict=True)
+        titled = _told(rest, texts) & np.array([title.strip() not in ("", name) for title, name in named])
         examples = pairs(rest, retriever, titled, config, runtime)
         people = history_texts(examples.histories, rest.items.title, person_style(config))
         steps = config.epochs * math.ceil(examples.n_batches(config.batch) / config.accumulate)
@@ -222,6 +223,12 @@ class _Course:
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.network.model.device)
+
+
+def _told(data: Dataset, texts: tuple[str, ...]) -> Bools:
+    """(n_items,) which have a text; an id that stands in for a missing title is none."""
+    named = zip(texts, data.items.ids.ids, strict=True)
+    return np.array([text.rstrip(". ") not in ("", name) for text, name in named], np.bool_)
 
 
 def person_style(config: EncoderTunerConfig) -> RenderConfig:
