@@ -97,3 +97,28 @@ def test_curves_are_written_where_there_is_a_work_folder(tmp_path):
     train(Number(), lambda batch: batch, Epochs(lambda rng: iter(()), 0), lambda: 0.0, LoopConfig(), runtime, "x")
     assert list((tmp_path / "x").glob("events*"))
     assert (tmp_path / "x.safetensors").is_file()
+
+
+def test_gradients_of_several_batches_make_one_step():
+    def after(accumulate, batches):
+        model, steps, told = Number(), [], []
+        train(
+            model,
+            lambda batch: ((model.value - batch) ** 2).sum(),
+            Epochs(lambda rng: iter(batches), len(batches)),
+            lambda: 0.5,
+            LoopConfig(epochs=1, learning_rate=0.5, weight_decay=0.0, warm_up=0.0),
+            Runtime(),
+            "sum",
+            accumulate=accumulate,
+            after_step=lambda step: steps.append((step, model.value.grad.item())),
+            after_epoch=lambda *what: told.append(what),
+        )
+        return steps, told
+
+    steps, told = after(2, [1.0, 3.0, 5.0])
+    assert steps[0] == (0, -4.0)  # the mean of -2 and -6
+    assert [step for step, _ in steps] == [0, 1]
+    assert told[0][0] == 0
+    assert told[0][2] == 0.5
+    assert [step for step, _ in after(1, [1.0, 3.0, 5.0])[0]] == [0, 1, 2]

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from palate.train import softmax
-from palate.train.softmax import full_softmax, lead, sampled_softmax
+from palate.train.softmax import full_softmax, in_batch_softmax, lead, sampled_softmax
 from palate.train.table import unit_rows
 
 
@@ -73,3 +73,18 @@ def test_unit_rows_and_their_gradient_are_torchs_own():
     ours, theirs = unit_rows(rows), functional.normalize(rows)
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(gradients((ours * weight).sum(), rows), gradients((theirs * weight).sum(), rows))
+
+
+def test_in_batch_softmax_matches_hand_arithmetic():
+    """Own scores 2 and 1, the other row's item 0; the first row's hard negative scores 1, the second has none."""
+    states, items = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.eye(2)
+    hard, absent = torch.tensor([[[0.5, 0.0]], [[9.0, 9.0]]]), torch.tensor([[False], [True]])
+    expected = torch.tensor([math.log(0.5), math.log(0.25)])  # the second item stands for 4, the first for 2
+    none = torch.zeros(2, 2, dtype=torch.bool)
+    rows = [math.log((math.e**2 + 4 + math.e) / math.e**2), math.log((math.e + 2) / math.e)]
+    found = in_batch_softmax(states, items, hard, expected, none, absent)
+    assert found.item() == pytest.approx(sum(rows) / 2, abs=1e-6)
+    liked = torch.tensor([[True, True], [False, True]])  # the first row's user likes the second item too
+    rows[0] = math.log((math.e**2 + math.e) / math.e**2)
+    found = in_batch_softmax(states, items, hard, expected, liked, absent)
+    assert found.item() == pytest.approx(sum(rows) / 2, abs=1e-6)

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "From nothing to a report: fetch a public data set, train, compare, recommend.",
     "check": "Say what is wrong with a folder of data: file, line, column and fix.",
     "train": "Train a recipe on a folder of data and save the model.",
+    "tune": "Tune a language model on the likes in a folder of data.",
     "evaluate": "Compare recipes on a folder of data, or judge a saved model's recipe.",
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",

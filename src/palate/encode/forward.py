@@ -14,6 +14,8 @@ from palate.precision import quick
 from palate.types import Floats
 from palate.vectors import unit_rows
 
+BASE, PART = "base", "adapter"  # folders of a tuned encoder whose tuned part does not merge
+
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -61,6 +63,12 @@ class Network:
 
 def _loaded(folder: Path) -> SentenceTransformer:
     """The model of a folder; no code of its own is run and no pickle opened."""
+    if (folder / BASE).is_dir() and (folder / PART).is_dir():
+        from palate.tuning.tuned import attached  # optional, and slow to import
+
+        model = _loaded(folder / BASE)
+        model[0].model = attached(model[0].model, folder / PART)
+        return model
     try:
         with without_bars():
             return SentenceTransformer(

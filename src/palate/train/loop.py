@@ -59,6 +59,10 @@ def train(
     config: LoopConfig,
     runtime: Runtime,
     name: str,
+    *,
+    accumulate: int = 1,
+    after_step: Callable[[int], object] = lambda _: None,
+    after_epoch: Callable[[int, float, float], object] = lambda *_: None,
 ) -> list[float]:
     """Leaves `model` with the weights of its best epoch, and returns each epoch's quality.
 
@@ -66,6 +70,10 @@ def train(
     folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
     result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
     `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
+
+    accumulate: batches whose gradients are averaged before a step.
+    after_step: told the step, counted from 0, while its gradients are still there.
+    after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
@@ -77,46 +85,67 @@ def train(
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
             if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
-            loss = _epoch(model, loss_of, epochs, optimiser, config, clock, runtime.rng(f"{name}.{epoch}"), epoch)
+            steps = _Steps(model, optimiser, config, accumulate, after_step)
+            loss = _epoch(steps, loss_of, epochs, clock, runtime.rng(f"{name}.{epoch}"), epoch)
             qualities.append(quality_of())
             if qualities[-1] >= max(qualities):
                 best = {key: value.clone() for key, value in model.state_dict().items()}
             log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
             scalar("loss", loss, epoch)
             scalar("quality", qualities[-1], epoch)
+            after_epoch(epoch, loss, qualities[-1])
             if saved:
                 checkpoint.write(saved, model, optimiser, best, qualities)
     model.load_state_dict(best)
     return qualities
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """What is done with the gradients of `accumulate` batches."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    config: LoopConfig
+    accumulate: int
+    after: Callable[[int], object]
+
+    def take(self, step: int, done: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * pace(min(done, 1.0), self.config.warm_up)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.after(step)
+        self.optimiser.zero_grad()
+
+
 def _epoch(
-    model: nn.Module,
+    steps: _Steps,
     loss_of: Callable[[Batch], Tensor],
     epochs: Epochs,
-    optimiser: torch.optim.Optimizer,
-    config: LoopConfig,
     clock: _Clock,
     rng: np.random.Generator,
     epoch: int,
 ) -> float:
     """The mean loss of one pass. Its random numbers hang on the epoch alone, so that a resumed run repeats them."""
     torch.manual_seed(int(rng.integers(2**62)))
-    model.train()
+    steps.model.train()
+    steps.optimiser.zero_grad()
     losses: list[float] = []
-    for step, batch in enumerate(epochs.batches(rng), epoch * epochs.n_batches):
-        done = clock.done(step + 0.5)
+    every, done = steps.accumulate, 0.0
+    first = epoch * math.ceil(epochs.n_batches / every)
+    for place, batch in enumerate(epochs.batches(rng), epoch * epochs.n_batches):
+        done = clock.done(place + 0.5)
         if done >= 1 and losses:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * pace(min(done, 1.0), config.warm_up)
-        optimiser.zero_grad()
         loss = loss_of(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimiser.step()
+        (loss / every).backward()  # type: ignore[no-untyped-call]
         losses.append(loss.item())
-    model.eval()
+        if len(losses) % every == 0:
+            steps.take(first + len(losses) // every - 1, done)
+    if len(losses) % every:
+        steps.take(first + len(losses) // every, done)
+    steps.model.eval()
     return float(np.mean(losses)) if losses else 0.0
 
 

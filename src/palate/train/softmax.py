@@ -66,6 +66,28 @@ def sampled_softmax(states: Tensor, items: Tensor, targets: Tensor, negatives: T
     return functional.cross_entropy(torch.cat([own, others], 1), torch.zeros_like(targets))
 
 
+def in_batch_softmax(
+    states: Tensor, items: Tensor, hard: Tensor, log_expected: Tensor, clash: Tensor, absent: Tensor
+) -> Tensor:
+    """Mean cross-entropy of each row's own item against the other rows' items and its own hard negatives.
+
+    The logit of another row's item is lessened by the log of how often that item is expected in a batch (log-Q
+    correction), so that popular items, which are met as negatives all the time, are not pushed down for it.
+
+    Reference: Yi et al. (2019), Sampling-bias-corrected neural modeling, RecSys, section 3; as in `sampled_softmax`
+    the own item, which was not drawn, stays as it is.
+
+    states, items: (B, dim); hard: (B, H, dim); log_expected: (B,) of each item;
+    clash: (B, B) the row's user liked that item; absent: (B, H) no hard negative in that place
+    """
+    scores = states @ items.T
+    own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    others = (scores - log_expected).masked_fill(clash | own, -torch.inf)
+    further = (hard @ states[:, :, None])[:, :, 0].masked_fill(absent, -torch.inf)  # (B, H)
+    logits = torch.cat([scores.diagonal()[:, None], others, further], 1)
+    return functional.cross_entropy(logits, torch.zeros(len(scores), dtype=torch.long, device=scores.device))
+
+
 def lead(states: Tensor, items: Tensor, targets: Tensor, mean: Tensor) -> Tensor:
     """How far the logit of a target is above the mean logit of the catalogue, on average.
 

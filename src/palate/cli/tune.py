@@ -1,0 +1,93 @@
+"""`palate tune`: data in, a language model out that fits it better."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
+from palate.config import configured
+from palate.data.read import read
+from palate.errors import ConfigError, MissingExtraError
+from palate.runtime import Runtime
+from palate.tuning.methods import METHODS
+
+app = typer.Typer()
+
+_METHODS = "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.items())
+
+
+@app.callback()
+def tune() -> None:
+    """Tune a language model on the likes in a folder of data."""
+
+
+@app.command(epilog="Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2")
+def encoder(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to save the tuned encoder in.")],
+    method: Annotated[str, typer.Option("--method", help=f"What learns. {_METHODS}.")] = "lora",
+    model: Annotated[
+        str, typer.Option("--encoder", help="What is tuned: a known model, a local folder or a hub id.")
+    ] = "all-minilm-l6-v2",
+    settings: Annotated[
+        str | None, typer.Option("--set", help="Further options of EncoderTunerConfig, as name=value,name=value.")
+    ] = None,
+    budget: Budget = None,
+    seed: Seed = 0,
+    liked: Liked = None,
+    events: Events = None,
+    items: Items = None,
+    users: Users = None,
+    as_json: Json = False,
+) -> None:
+    """Tune a text encoder so that people's texts lie near the texts of what they like next.
+
+    A run that was killed goes on where it was when the same command is given again.
+    """
+    try:
+        from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
+    except ImportError as error:
+        raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
+    values, further = {"method": method, "model": model, "seconds": seconds_of(budget)}, named(settings, "set")
+    for name, word in (("method", "--method"), ("model", "--encoder"), ("seconds", "--budget")):
+        if name in further:
+            raise ConfigError(f"set: {name} is given by {word}")
+    config = configured(EncoderTunerConfig, {**values, **further}, "set")
+    data = read(source, events=events, items=items, users=users, liked=liked)
+    work = out.with_name(f"{out.name}.work")
+    runtime = Runtime(seed=seed, quiet=False, work=work)
+    record = EncoderTuner(config).fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
+    shutil.rmtree(work, ignore_errors=True)
+    if as_json:
+        show_json({**record, "folder": str(out)})
+        return
+    for line in sentences(record, source, out):
+        typer.echo(line)
+
+
+def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
+    """What was learned, whether it helped, what it took, and what comes next."""
+    found, options = record["held_out"], record["options"]
+    if found["low"] > 0:
+        verdict = "better than before"
+    elif found["high"] < 0:
+        verdict = "worse than before: use the encoder as it was"
+    else:
+        verdict = "no difference that these people can show"
+    return [
+        f"NDCG@10 on {found['people']:,} held-out likes: before {found['before']:.4f}, after {found['after']:.4f}, "
+        f"change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}.",
+        f"{options['method']}: {record['trainable']:,} of {record['weights']:,} numbers learned from "
+        f"{record['examples']:,} next likes in {record['seconds']:.0f} s; {record['part_mb']:.1f} MB of weights, "
+        f"{record['peak_mb']:,} MB of memory at most.",
+        f"Saved in {out}. Next: palate train {source} --encoder {out} --out model/",
+    ]
+
+
+def _show(row: dict[str, float]) -> None:
+    typer.echo(
+        f"  epoch {row['epoch']:.0f}: loss {row['loss']:.4f}, NDCG@10 {row['quality']:.4f} on the likes that choose "
+        f"the epoch, {row['seconds']:.0f} s"
+    )

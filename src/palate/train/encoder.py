@@ -1,0 +1,315 @@
+"""A data set to a text encoder tuned on it: people's texts come to lie near the texts of what they like next."""
+
+import hashlib
+import json
+import math
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+from torch.nn import functional
+
+from palate.assets import fingerprint, model_folder
+from palate.config import option, options
+from palate.contracts import Retriever
+from palate.data.dataset import Dataset
+from palate.encode.forward import BASE, PART, Network, without_bars
+from palate.errors import DataError, StoreError
+from palate.retrieve.neighbours import ItemKNN
+from palate.runtime import Runtime
+from palate.text.render import RenderConfig, history_texts, item_texts
+from palate.train.holdout import ENOUGH, hold_out
+from palate.train.judge import Judge
+from palate.train.loop import Epochs, LoopConfig, train
+from palate.train.pairs import Pairs, PairsConfig, pairs
+from palate.train.softmax import in_batch_softmax
+from palate.tuning.methods import METHODS, MethodConfig
+from palate.tuning.tuned import Tuned, tunable
+from palate.types import NO_ITEM, Bools, Floats, Longs
+
+RECORD = "tuning.json"
+
+Told = Callable[[dict[str, float]], object]
+
+
+@options
+class EncoderTunerConfig(MethodConfig, PairsConfig, LoopConfig):
+    model: str = option("all-minilm-l6-v2", "A known model, a folder in sentence-transformers' layout or a hub id.")
+    query_prompt: str = option("", 'What the model wants before a person\'s text, "query: " for E5.')
+    item_prompt: str = option("", 'What the model wants before an item\'s text, "passage: " for E5.')
+    max_tokens: int = option(128, "Tokens after which a text is cut while tuning; the oldest titles go first.", low=8)
+    last: int = option(10, "Liked titles in a person's text, the newest.", low=1)
+    epochs: int = option(3, "Epochs, at most.", low=1)
+    learning_rate: float = option(0.0, "Largest step of the optimiser; 0 takes what the method usually wants.", low=0.0)
+    warm_up: float = option(0.1, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
+    weight_decay: float = option(0.01, "Pull of what learns towards 0.", low=0.0)
+    clip: float = option(1.0, "Length at which a gradient is cut.", low=0.0)
+    accumulate: int = option(1, "Batches whose gradients are averaged before a step.", low=1)
+    patience: int = option(2, "Epochs without a better result before training ends.", low=1)
+    temperature: float = option(0.05, "Cosines are divided by it: smaller looks at the nearest more.", low=0.001)
+    log_q: float = option(1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0)
+    held_out: int = option(
+        400, "People whose last like is held out: half choose the epoch, half judge.", low=2 * ENOUGH
+    )
+    catalogue: int = option(2000, "Items among which held-out likes are looked for, at most.", low=10)
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderTuner:
+    """Tunes an encoder by any method of `palate.tuning` on a person's text and the text of the item liked next.
+
+    Negatives are the other items of the batch, which are left out where the person likes them and corrected for
+    their popularity, and hard ones that the retriever recommends. Half of the held-out people choose the epoch; the
+    other half, whom nothing was chosen by, are asked before and after.
+
+    retriever: finds hard negatives; fitted here.
+    """
+
+    config: EncoderTunerConfig = EncoderTunerConfig()
+    retriever: Retriever = field(default_factory=ItemKNN)
+
+    def fit(self, data: Dataset, out: Path, runtime: Runtime, told: Told = lambda _: None) -> dict[str, Any]:
+        """Writes the tuned encoder to the folder `out`, which `TransformerEncoder` opens, and returns its record.
+
+        What merges is in sentence-transformers' layout; else `base` and `adapter` lie side by side. Goes on from a
+        checkpoint in `runtime.work`, if there is one of this seed, these options, this data and this model.
+
+        told: after each epoch its number from 1, loss, quality and the seconds so far.
+        Raises DataError where items have no texts or likes are too few, StoreError where `out` holds something else.
+        """
+        start, config = time.perf_counter(), self.config
+        _free(out)
+        folder = model_folder(config.model)
+        texts = item_texts(data.items, RenderConfig(max_chars=8 * config.max_tokens))
+        if not _told(data, texts).any():
+            raise DataError("items: none has a title, description or tags, so there is nothing for an encoder to read")
+        rest, judges, choosers = self._held_out(data, texts, runtime)
+        network = Network.open(folder, config.max_tokens, "auto")
+        before = judges.quality(network)
+        judging = time.perf_counter() - start
+        course = _Course.of(config, rest, self.retriever.fit(rest, runtime), texts, network, runtime)
+        left = config.seconds - (time.perf_counter() - start) - 2 * judging
+        diary = _Diary(runtime.work and runtime.work / f"{course.name(folder, data, runtime)}.jsonl", start, told)
+        qualities = course.run(course.name(folder, data, runtime), choosers, max(left, 0.0), runtime, diary)
+        after = judges.quality(network)
+        record = {
+            "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
+            "seed": runtime.seed,
+            "base": fingerprint(folder),
+            "data": data.fingerprint(),
+            "examples": len(course.pairs),
+            "trainable": course.tuned.trainable(),
+            "weights": sum(value.numel() for value in course.tuned.model.parameters()),
+            "epochs": diary.upto(len(qualities)),
+            "held_out": _compared(before, after),
+            "seconds": round(time.perf_counter() - start, 1),
+            "peak_mb": _peak_mb(),
+        }
+        return _written(out, network, course.tuned, folder, record)
+
+    def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:
+        n_people = min(self.config.held_out, data.n_users // 2)
+        rest, queries, targets = hold_out(data, n_people, runtime.rng("tune"))
+        known = _told(data, texts)
+        written = known[targets]
+        queries, targets = queries.take(np.flatnonzero(written)), targets[written]
+        if len(queries) < 2 * ENOUGH:
+            raise DataError(
+                f"likes: only {len(queries)} people with 3 likes or more could be held out, at most half of all; "
+                f"tuning needs {2 * ENOUGH} to tell whether it helps, so bring more data or use the encoder as it is"
+            )
+        half = len(queries) // 2
+        sample = runtime.rng("tune.catalogue").permutation(np.flatnonzero(known))
+        among = np.union1d(sample[: self.config.catalogue], targets)
+        people = history_texts(queries.histories, data.items.title, person_style(self.config))
+        prompted = (tuple(self.config.query_prompt + one for one in people), self.config.item_prompt)
+        judge = Judge(queries, targets, *prompted, texts, among.astype(np.int32))
+        return rest, judge.take(slice(half)), judge.take(slice(half, None))
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """A network on its way, with its examples."""
+
+    config: EncoderTunerConfig
+    pairs: Pairs
+    people: tuple[str, ...]  # (N) texts of the examples' histories
+    items: tuple[str, ...]  # (n_items)
+    network: Network
+    tuned: Tuned
+
+    @staticmethod
+    def of(
+        config: EncoderTunerConfig,
+        rest: Dataset,
+        retriever: Retriever,
+        texts: tuple[str, ...],
+        network: Network,
+        runtime: Runtime,
+    ) -> "_Course":
+        """The examples made and the network's inner one replaced by one of which the method's part learns."""
+        named = zip(rest.items.title, rest.items.ids.ids, strict=True)
+        titled = _told(rest, texts) & np.array([title.strip() not in ("", name) for title, name in named])
+        examples = pairs(rest, retriever, titled, config, runtime)
+        people = history_texts(examples.histories, rest.items.title, person_style(config))
+        steps = config.epochs * math.ceil(examples.n_batches(config.batch) / config.accumulate)
+        torch.manual_seed(int(runtime.rng("tune.start").integers(2**62)))
+        inner = network.model[0]
+        tuned = tunable(inner.model, config, max(steps, 1)).to(network.model.device)
+        inner.model = tuned
+        _shorten(network.model, _room(tuned))
+        return _Course(config, examples, people, texts, network, tuned)
+
+    def name(self, folder: Path, data: Dataset, runtime: Runtime) -> str:
+        """The name of the run, another for each seed, options, data and base."""
+        what = f"{runtime.seed} {sorted(asdict(self.config).items())} {data.fingerprint()} {fingerprint(folder)}"
+        return f"encoder-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+    def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
+        config = self.config
+        rate = config.learning_rate or METHODS[config.method].learning_rate
+        return train(
+            self.tuned,
+            self.loss,
+            Epochs(lambda rng: self.pairs.batches(config.batch, rng), self.pairs.n_batches(config.batch)),
+            lambda: float(choosers.quality(self.network).mean()),
+            replace(config, learning_rate=rate, seconds=seconds),
+            runtime,
+            name,
+            accumulate=config.accumulate,
+            after_step=self.tuned.stepped,
+            after_epoch=diary.note,
+        )
+
+    def loss(self, rows: Longs) -> Tensor:
+        """Of one batch of examples."""
+        examples, config = self.pairs, self.config
+        hard = examples.hard[rows]
+        needed, place = np.unique(np.concatenate([examples.items[rows], hard[hard != NO_ITEM]]), return_inverse=True)
+        people = self._vectors([config.query_prompt + self.people[row] for row in rows])
+        vectors = self._vectors([config.item_prompt + self.items[item] for item in needed])  # (distinct items, dim)
+        places = np.zeros(hard.shape, np.int64)
+        places[hard != NO_ITEM] = place[len(rows) :]
+        expected = config.log_q * examples.log_expected(config.batch)[examples.items[rows]]
+        tell = self._tensor
+        loss = in_batch_softmax(
+            people / config.temperature,
+            vectors[tell(place[: len(rows)])],
+            vectors[tell(places)],
+            tell(expected),
+            tell(examples.clash(rows)),
+            tell(hard == NO_ITEM),
+        )
+        return loss + self.tuned.penalty()
+
+    def _vectors(self, texts: list[str]) -> Tensor:
+        """(N, dim) unit rows, with gradients."""
+        model = self.network.model
+        tokens = {name: part for name, part in model.preprocess(texts).items() if isinstance(part, Tensor)}
+        inputs = {name: part.to(model.device) for name, part in tokens.items()}
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.network.bf16):
+            vectors: Tensor = model(inputs)["sentence_embedding"]
+        return functional.normalize(vectors.float(), dim=-1)
+
+    def _tensor(self, values: Any) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.network.model.device)
+
+
+def _told(data: Dataset, texts: tuple[str, ...]) -> Bools:
+    """(n_items,) which have a text; an id that stands in for a missing title is none."""
+    named = zip(texts, data.items.ids.ids, strict=True)
+    return np.array([text.rstrip(". ") not in ("", name) for text, name in named], np.bool_)
+
+
+def person_style(config: EncoderTunerConfig) -> RenderConfig:
+    """So short, about, that the tokenizer, which would cut the newest titles, has nothing to cut."""
+    return RenderConfig(last=config.last, max_chars=3 * config.max_tokens)
+
+
+class _Diary:
+    """Loss, quality and seconds by epoch, kept beside the checkpoint for a run that goes on."""
+
+    def __init__(self, path: Path | None, start: float, told: Told) -> None:
+        self.path, self.start, self.told = path, start, told
+        lines = path.read_text(encoding="utf8").splitlines() if path and path.is_file() else []
+        self.rows = {row["epoch"]: row for row in map(json.loads, lines)}
+
+    def note(self, epoch: int, loss: float, quality: float) -> None:
+        row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
+        self.rows[epoch + 1] = row
+        self.told(row)
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text("".join(json.dumps(one) + "\n" for one in self.rows.values()), encoding="utf8")
+
+    def upto(self, n_epochs: int) -> list[dict[str, float]]:
+        return [self.rows[epoch] for epoch in range(1, n_epochs + 1) if epoch in self.rows]
+
+
+def _compared(before: Floats, after: Floats) -> dict[str, float]:
+    """Mean NDCG@10 of the same people, and the 95 % interval of the difference by the normal approximation."""
+    change = (after - before).astype(np.float64)
+    mean, half = float(change.mean()), 1.96 * float(change.std(ddof=1)) / math.sqrt(len(change))
+    means = {"before": float(before.mean()), "after": float(after.mean())}
+    return {"people": len(change), **means, "change": mean, "low": mean - half, "high": mean + half}
+
+
+def _peak_mb() -> int:
+    """Memory of the process, or of the accelerator where one is used, at its highest."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated() >> 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def _room(tuned: Tuned) -> int:
+    """Tokens of a text for which the network has places beside virtual ones; roberta's two for padding count too."""
+    virtual = tuned.method.virtual_tokens if "virtual_tokens" in METHODS[tuned.method.method].reads else 0
+    return int(getattr(tuned.config, "max_position_embeddings", sys.maxsize)) - virtual - 2 * bool(virtual)
+
+
+def _shorten(model: SentenceTransformer, room: int) -> None:
+    model.max_seq_length = min(model.max_seq_length or room, room)
+
+
+def _free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file())):
+        raise StoreError(f"{out}: exists and is not a tuned encoder; choose another folder or remove it")
+
+
+def _written(out: Path, network: Network, tuned: Tuned, base: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The folder in one step: what merges as one model, else the base and the part side by side."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        if tuned.method.method != "full":
+            tuned.save(fresh / PART)
+        plain = Network.open(base, sys.maxsize, "fp32").model
+        merges = METHODS[tuned.method.method].merges
+        if merges:
+            plain[0].model = tuned.merged().cpu()
+        else:
+            _shorten(plain, _room(tuned))
+        with without_bars():
+            plain.save(str(fresh if merges else fresh / BASE), create_model_card=False)
+        part = fresh / PART if (fresh / PART).is_dir() else fresh
+        record = {
+            **record,
+            "part_mb": round(sum(file.stat().st_size for file in part.rglob("*.safetensors")) / 2**20, 3),
+        }
+        (fresh / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf8")
+        if out.exists():
+            shutil.rmtree(out)
+        fresh.rename(out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return record
