@@ -89,7 +89,9 @@ def _rows(path: Path, film: dict[str, int]) -> Asked:
         items, liked = np.array([row[1] for row in log], np.int32), np.array([row[2] for row in log])
         n = max(len(log) - HISTORY, 0)
         window = np.arange(n)[:, None] + np.arange(HISTORY)
-        parts.append(Asked(np.full(n, number, np.int32), items[HISTORY:], liked[HISTORY:], items[window], liked[window]))
+        parts.append(
+            Asked(np.full(n, number, np.int32), items[HISTORY:], liked[HISTORY:], items[window], liked[window])
+        )
     names = ("user", "item", "liked", "before", "before_liked")
     return Asked(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 

@@ -3,7 +3,7 @@
 import importlib.util
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ def train(
     config: LoopConfig,
     runtime: Runtime,
     name: str,
+    told: Callable[[], Mapping[str, float]] = dict,
 ) -> list[float]:
     """Leaves `model` with the weights of its best epoch, and returns each epoch's quality.
 
@@ -66,6 +67,8 @@ def train(
     folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
     result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
     `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
+
+    told: further numbers of the epoch whose quality was just asked, for TensorBoard.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
@@ -84,6 +87,8 @@ def train(
             log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
             scalar("loss", loss, epoch)
             scalar("quality", qualities[-1], epoch)
+            for what, value in told().items():
+                scalar(what, value, epoch)
             if saved:
                 checkpoint.write(saved, model, optimiser, best, qualities)
     model.load_state_dict(best)
