@@ -10,6 +10,7 @@ from benchmarks.sets.tallrec import HISTORY, Asked, Films, tallrec
 from benchmarks.tallrec import judged
 from benchmarks.taste import Window
 
+from benchmarks import labelled
 from palate.errors import DataError
 from palate.metrics.accuracy import auc, uauc
 
@@ -132,3 +133,22 @@ def test_a_window_ends_with_the_film_asked_about():
     assert window.item.tolist() == [[0, 1, 2]]
     assert window.liked.tolist() == [[1, 0, 1]]
     assert HISTORY == 10
+
+
+def test_the_section_has_models_rules_and_what_others_published(tmp_path):
+    assert labelled.section(tmp_path) == []
+    asked = rows(*[(user, 0, bool(at), [0], [True]) for user in range(6) for at in range(2)])
+    right, level = asked.liked.astype(np.float32), np.zeros(12, np.float32)
+    cost = {"fit_s": 1.0, "peak_mb": 400.0, "trainable": 1389}
+    model = {"model": "m", "shots": 16, "seeds": [0, 1], **judged([right, right], asked, best=level), **cost}
+    found = {"rules": {"level": judged([level], asked)}, "summary": [model]}
+    (tmp_path / "tallrec.json").write_text(json.dumps(found))
+    (text,) = labelled.section(tmp_path)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert (
+        lines[1]
+        == "| **m** | 16 | 100.0 [100.0, 100.0] | 0.0 (2) | 100.0 [100.0, 100.0] | 0.0 (2) | 1.0 | 400 | 1,389 |"
+    )
+    assert lines[2].startswith("| TALLRec, LLaMA-7B with LoRA (published) | 256 | 71.98 |")
+    assert len({line.count("|") for line in lines}) == 1
+    assert "m, 16 shots, less the liked share: AUC +50.0 [+50.0, +50.0], UAUC +50.0 [+50.0, +50.0]." in text
