@@ -15,6 +15,7 @@ from palate.errors import ConfigError, PalateWarning
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
+from palate.rank.cross import CrossEncoder, CrossEncoderConfig
 from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.rank.features import FeatureRanker, FeatureRankerConfig
 from palate.rank.newcomers import Newcomers
@@ -170,7 +171,7 @@ def kinds() -> dict[str, type]:
 
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
-    values += [Diversify, DiversifyConfig, Newcomers]
+    values += [Diversify, DiversifyConfig, Newcomers, CrossEncoder, CrossEncoderConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
     return {kind.__name__: kind for kind in (*parts, *values, *texts, *blend)}

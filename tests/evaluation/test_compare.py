@@ -115,3 +115,15 @@ def test_the_auc_interval_resamples_users():
 
 def test_an_interval_is_printed_with_its_bounds():
     assert str(Interval(0.0312, 0.018, 0.0441, 7)) == "0.031 [0.018, 0.044]"
+
+
+def test_auc_of_runs_is_averaged_on_the_same_resamples():
+    users = np.repeat(np.arange(30, dtype=np.int32), 2)
+    labels = np.tile([True, False], 30)
+    scores = np.random.default_rng(0).normal(size=60).astype(np.float32)
+    one = auc_interval(users, labels, scores, np.random.default_rng(1))
+    assert auc_interval(users, labels, np.array([scores, scores]), np.random.default_rng(1)) == one
+    none = auc_interval(users, labels, np.array([scores, scores]), np.random.default_rng(1), less=scores)
+    assert (none.mean, none.low, none.high) == (0, 0, 0)
+    both = auc_interval(users, labels, np.array([scores, -scores]), np.random.default_rng(1))
+    assert (both.mean, both.low, both.high) == pytest.approx((0.5, 0.5, 0.5))

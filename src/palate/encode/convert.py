@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from palate import assets
-from palate.encode.forward import without_bars
+from palate.bars import without_bars
 from palate.errors import AssetError, MissingExtraError
 from palate.runtime import cache_folder, log
 

@@ -1,14 +1,12 @@
 """Texts through a pretrained network in batches of tokens; the only file of inference that loads torch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
-from transformers.utils import logging
 
+from palate.bars import without_bars
 from palate.errors import AssetError
 from palate.precision import quick
 from palate.types import Floats
@@ -76,15 +74,3 @@ def _loaded(folder: Path) -> SentenceTransformer:
             )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise AssetError(f"{folder}: no text encoder can be loaded from it ({error})") from error
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Keep the transformers library from drawing progress bars of its own."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -74,28 +74,48 @@ def interval(
 
 
 def auc_interval(
-    users: Ints, labels: Bools, scores: Floats, rng: np.random.Generator, resamples: int = RESAMPLES
+    users: Ints,
+    labels: Bools,
+    scores: Floats,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    less: Floats | None = None,
 ) -> Interval:
-    """The AUC over all labelled pairs (N,) with an interval that resamples users with all their pairs."""
-    names, user = np.unique(users, return_inverse=True)
+    """The AUC over all labelled pairs (N,) with an interval that resamples users with all their pairs.
+
+    scores: (N,), or (S, N) of several runs, whose AUC is averaged in each resample.
+    less: (N,) scores whose AUC is taken away in each resample, so that the interval is one of a paired difference.
+    """
+    runs = list(np.atleast_2d(scores))
+    drawn = np.concatenate(list(_resamples(len(np.unique(users)), rng, resamples, cells=len(users))))  # (R, U)
+    spread = np.mean([_auc_spread(users, labels, one, drawn) for one in runs], axis=0)
+    mean = float(np.mean([auc(labels, one) for one in runs]))
+    if less is not None:
+        spread, mean = spread - _auc_spread(users, labels, less, drawn), mean - auc(labels, less)
+    n, spread = len(np.unique(users)), spread[~np.isnan(spread)]
+    low, high = np.percentile(spread, [2.5, 97.5]) if n > 1 and len(spread) else (np.nan, np.nan)
+    return Interval(mean, float(low), float(high), n)
+
+
+def _auc_spread(users: Ints, labels: Bools, scores: Floats, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R,) the AUC of each resample, drawn (R, U) saying how often each user is in it; nan where it misses a label."""
+    user = np.unique(users, return_inverse=True)[1]
     order = np.argsort(scores, kind="stable")
     user, liked, value = user[order], labels[order], scores[order]
     fresh = np.ones(len(value), np.bool_)
     fresh[1:] = value[1:] != value[:-1]
     starts, run = np.flatnonzero(fresh), np.cumsum(fresh) - 1
-    found: list[NDArray[np.float64]] = []
-    for weights in _resamples(len(names), rng, resamples, cells=len(users)):
-        each = weights[:, user].astype(np.float64)  # (R, N) the weight of each pair
+    ends = np.append(starts[1:], len(value)) - 1
+    found: list[NDArray[np.float64]] = [np.zeros(0)]
+    for weights in np.split(drawn, range(0, len(drawn), max(1, _CELLS // max(len(users), 1)))):
+        each = weights[:, user]  # (R, N) the weight of each pair
         good, bad = each * liked, each * ~liked
         below = np.cumsum(bad, axis=1)
-        tied = np.add.reduceat(bad, starts, axis=1)[:, run]
-        ends = np.append(starts[1:], len(value)) - 1
+        tied = np.add.reduceat(bad, starts, axis=1)[:, run] if len(value) else bad
         beaten = below[:, ends][:, run] - tied / 2  # disliked weight below, ties half
         with np.errstate(invalid="ignore"):
             found.append((good * beaten).sum(axis=1) / (good.sum(axis=1) * bad.sum(axis=1)))
-    spread = np.concatenate(found)[~np.isnan(np.concatenate(found))]
-    low, high = np.percentile(spread, [2.5, 97.5]) if len(names) > 1 and len(spread) else (np.nan, np.nan)
-    return Interval(auc(labels, scores), float(low), float(high), len(names))
+    return np.concatenate(found)
 
 
 def paired_p(differences: Floats, rng: np.random.Generator, clusters: Ints | None = None, flips: int = FLIPS) -> float:

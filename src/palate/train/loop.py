@@ -3,7 +3,7 @@
 import importlib.util
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ def train(
     accumulate: int = 1,
     after_step: Callable[[int], object] = lambda _: None,
     after_epoch: Callable[[int, float, float], object] = lambda *_: None,
+    told: Callable[[], Mapping[str, float]] = dict,
 ) -> list[float]:
     """Leaves `model` with the weights of its best epoch, and returns each epoch's quality.
 
@@ -74,6 +75,7 @@ def train(
     accumulate: batches whose gradients are averaged before a step.
     after_step: told the step, counted from 0, while its gradients are still there.
     after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written.
+    told: further numbers of the epoch whose quality was just asked, for TensorBoard.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
@@ -94,6 +96,8 @@ def train(
             scalar("loss", loss, epoch)
             scalar("quality", qualities[-1], epoch)
             after_epoch(epoch, loss, qualities[-1])
+            for what, value in told().items():
+                scalar(what, value, epoch)
             if saved:
                 checkpoint.write(saved, model, optimiser, best, qualities)
     model.load_state_dict(best)
