@@ -104,7 +104,7 @@ class Explainer(Protocol):
 
 
 class Generator(Protocol):
-    """A language model that answers prompts. A prompt's answer depends on no other prompt, as far as arithmetic allows."""
+    """A language model; what it answers to a prompt depends on no other prompt, as far as arithmetic allows."""
 
     @property
     def identity(self) -> str:

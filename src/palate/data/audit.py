@@ -187,9 +187,9 @@ def told_targets(split: Split, told: Sequence[str]) -> Iterable[Finding]:
             yield Finding(
                 "answer inside a profile or prompt",
                 "refuse",
-                f'{name}: what is told of {len(found)} of {len(holdout)} users, such as "{split.train.users.ids.ids[user]}", '
-                f'names an item they are about to be asked for, such as "{items.title[item]}", and did not have in '
-                "train; write profiles and prompts from train events only",
+                f"{name}: what is told of {len(found)} of {len(holdout)} users, such as "
+                f'"{split.train.users.ids.ids[user]}", names an item they are about to be asked for, such as '
+                f'"{items.title[item]}", and did not have in train; write profiles and prompts from train events only',
             )
 
 

@@ -54,10 +54,11 @@ class CausalNetwork:
         try:
             with without_bars():
                 tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-                model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, use_safetensors=True, **safe)
+                model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, use_safetensors=True, **safe)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             raise AssetError(f"{folder}: no generating language model can be loaded from it ({error})") from error
-        return CausalNetwork.of(model.to(device), tokenizer)
+        model.to(torch.device(device))
+        return CausalNetwork.of(model, tokenizer)
 
     @staticmethod
     def of(model: Any, tokenizer: Any) -> "CausalNetwork":
@@ -167,7 +168,7 @@ class CausalNetwork:
         if past is None:
             return DynamicCache(config=self.model.config)
         own = copy.deepcopy(past)
-        own.batch_repeat_interleave(n_rows)  # type: ignore[no-untyped-call]
+        own.batch_repeat_interleave(n_rows)
         return own
 
     def _inputs(self, rows: Sequence[Sequence[int]], read: int) -> dict[str, torch.Tensor]:

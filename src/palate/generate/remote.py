@@ -120,7 +120,7 @@ class RemoteGenerator:
         if key := os.environ.get(self.config.key_variable):
             headers["Authorization"] = f"Bearer {key}"
         url = f"{self.config.address.rstrip('/')}/chat/completions"
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
         with urllib.request.build_opener(_Stay).open(request, timeout=self.config.timeout_s) as answer:
             content = answer.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:

@@ -125,7 +125,8 @@ class LLMRanker:
     def _pointwise(self, people: Sequence[str], items: Ints) -> Floats:
         row, place = np.nonzero(items != NO_ITEM)
         prompts = [
-            prompt.pointwise(self.prompts, people[b], self.texts_[items[b, k]]) for b, k in zip(row, place, strict=True)
+            prompt.pointwise(self.prompts, people[int(b)], self.texts_[items[b, k]])
+            for b, k in zip(row, place, strict=True)
         ]
         told = self._model.score(prompts, VERDICTS[self.prompts.language])
         scores = np.full(items.shape, -np.inf, np.float32)
@@ -169,4 +170,5 @@ def _places(named: Sequence[int], n: int) -> Floats:
 
 def _normalised(chances: Floats) -> Floats:
     top: Floats = chances - chances.max(initial=-np.inf)
-    return top - np.log(np.exp(top).sum())
+    normalised: Floats = top - np.log(np.exp(top).sum())
+    return normalised
