@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from palate.assets import check_model
 from palate.config import configured
-from palate.contracts import Encoder, Ranker
+from palate.contracts import Encoder, Generator, Ranker
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
 from palate.errors import ConfigError, PalateWarning
 from palate.explain.evidence import Evidence, EvidenceConfig
+from palate.generate.local import LocalGenerator, LocalGeneratorConfig
+from palate.generate.remote import RemoteGenerator, RemoteGeneratorConfig
 from palate.guard.rules import Rules
 from palate.pipeline import Recommender
 from palate.rank.cross import CrossEncoder, CrossEncoderConfig
 from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.rank.features import FeatureRanker, FeatureRankerConfig
+from palate.rank.llm import LLMRanker, LLMRankerConfig
 from palate.rank.newcomers import Newcomers
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
@@ -30,6 +34,7 @@ from palate.retrieve.sequence import Sequence as SequenceModel
 from palate.retrieve.sequence import SequenceConfig
 from palate.retrieve.transition import Transition, TransitionConfig
 from palate.runtime import Runtime
+from palate.text.prompt import PromptConfig
 from palate.train.blend import Blend, BlendConfig
 
 DEFAULT_MODEL = "all-minilm-l6-v2"
@@ -159,6 +164,18 @@ def make_encoder(name: str) -> Encoder:
     return TransformerEncoder(TransformerConfig(model=DEFAULT_MODEL if name == "auto" else name))
 
 
+def make_generator(name: str, seed: int = 0) -> Generator:
+    """The language model of that name: a known one, a local folder, a hub id, or "http://HOST/v1#MODEL" for a service.
+
+    Nothing is loaded yet, but a name that is nothing of these is refused. Raises AssetError or ConfigError.
+    """
+    if name.startswith(("http://", "https://")):
+        address, _, model = name.partition("#")
+        return RemoteGenerator(RemoteGeneratorConfig(address=address, model=model, seed=seed))
+    check_model(name)
+    return LocalGenerator(LocalGeneratorConfig(model=name, seed=seed))
+
+
 def make_diversify(values: Mapping[str, Any], encoder: str = "auto") -> Diversify:
     """The ranker with these options of DiversifyConfig; raises ConfigError for one that is unknown or out of range."""
     config = configured(DiversifyConfig, values, "diversify")
@@ -173,8 +190,10 @@ def kinds() -> dict[str, type]:
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
     values += [Diversify, DiversifyConfig, Newcomers, CrossEncoder, CrossEncoderConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
+    writers = [LLMRanker, LLMRankerConfig, PromptConfig, LocalGenerator, LocalGeneratorConfig]
+    writers += [RemoteGenerator, RemoteGeneratorConfig]
     blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
-    return {kind.__name__: kind for kind in (*parts, *values, *texts, *blend)}
+    return {kind.__name__: kind for kind in (*parts, *values, *texts, *writers, *blend)}
 
 
 def decisions(recommender: Recommender) -> dict[str, Any]:

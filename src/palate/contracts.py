@@ -104,11 +104,20 @@ class Explainer(Protocol):
 
 
 class Generator(Protocol):
-    """Prompts to texts, and answers to log-probabilities (N, A)."""
+    """A language model; what it answers to a prompt depends on no other prompt, as far as arithmetic allows."""
 
-    def generate(self, prompts: Sequence[str], max_tokens: int) -> list[str]: ...
+    @property
+    def identity(self) -> str:
+        """Which model it is and all that shapes its answers, for content hashes and saved models."""
+        ...
 
-    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats: ...
+    def generate(self, prompts: Sequence[str], max_tokens: int) -> list[str]:
+        """(N) what follows each prompt, at most so many tokens, without blanks around it."""
+        ...
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
+        """(N, A) the log-probability of each answer after each prompt: all its tokens, not what ends it."""
+        ...
 
 
 class Metric(Protocol):

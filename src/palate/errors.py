@@ -5,6 +5,7 @@ PalateError
 ├── UnknownIdError       an item or user id that the model has never seen, where one is needed
 ├── ConfigError          an option that is unknown, of the wrong type or out of range
 ├── AssetError           a named model or data set that is missing, damaged or cannot be fetched
+├── ServiceError         a service on the network that does not answer, or answers nonsense
 ├── StoreError           a saved folder that is missing, damaged or of another format
 ├── MissingExtraError    a feature whose optional packages are not installed
 ├── NotFittedError       a stage that was asked before it was fitted
@@ -34,6 +35,10 @@ class ConfigError(PalateError):
 
 class AssetError(PalateError):
     """A named model or data set is missing, damaged or cannot be fetched."""
+
+
+class ServiceError(PalateError):
+    """A service on the network does not answer, or answers what it should not."""
 
 
 class StoreError(PalateError):

@@ -183,3 +183,37 @@ def test_the_help_of_the_whole_command_is_quick():
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert all(name in said for name in COMMANDS)
     assert min(seconds) < 0.3
+
+
+def test_profiles_are_written_kept_and_audited(shop, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "profiles.jsonl"
+    words = ["profile", shop, "--out", out]
+    code, said, _ = run(monkeypatch, capsys, *words, "--split", "time")
+    assert (code, said) == (
+        0,
+        f"12 profiles in {out}: 12 from histories, 0 written by a model, 0 as they were, 0 edited by a person.\n",
+    )
+    _, said, _ = run(monkeypatch, capsys, *words, "--split", "time", "--json")
+    assert json.loads(said)["kept"] == 12
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    leaked = [json.dumps({**row, "text": "Rockets; Roses; True love; Distant planets"}) for row in rows]
+    out.write_text("\n".join(leaked))
+    code, _, error = run(monkeypatch, capsys, *words, "--split", "time")
+    assert code == 2
+    assert "what is told of" in error
+    assert out.read_text() == "\n".join(leaked)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param(["--generator", "nobody"], 'model "nobody": no such folder', id="no-model"),
+        pytest.param(["--split", "sideways"], 'split: "sideways" is not one of', id="no-split"),
+        pytest.param(["--attribute", "mood"], '"mood" is no attribute', id="no-attribute"),
+    ],
+)
+def test_profile_says_what_is_wrong_in_one_line(shop, tmp_path, monkeypatch, capsys, words, complaint):
+    code, _, error = run(monkeypatch, capsys, "profile", shop, "--out", tmp_path / "p.jsonl", *words)
+    assert code in (1, 2)
+    assert complaint in error
+    assert error.count("\n") == 1

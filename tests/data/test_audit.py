@@ -122,3 +122,31 @@ def test_a_new_item_with_a_known_text_is_warned_of(cut):
     (finding,) = audit(replace(cut, train=train))
     assert finding.check == "same text across the cut"
     assert f'"i{new}"' in finding.text
+
+
+def profiles(cut: Split, planted: dict[int, str]) -> list[str]:
+    """What train says of each person, with something planted."""
+    titles, histories = cut.train.items.title, cut.train.histories()
+    own = ["Likes: " + "; ".join(titles[item] for item in history) for history in histories]
+    return [f"{text}{planted.get(user, '')}" for user, text in enumerate(own)]
+
+
+@pytest.mark.parametrize("where", ["validation", "test"])
+def test_one_profile_that_tells_of_the_future_is_refused(cut, where):
+    holdout = getattr(cut, where)
+    user, item = int(holdout.users[0]), int(holdout.truth[0][0])
+    assert audit(cut, profiles(cut, {})) == ()
+    (finding,) = audit(cut, profiles(cut, {user: f"; {cut.train.items.title[item]}"}))
+    assert str(finding).startswith(f"{where}: what is told of 1 of {len(holdout)} users")
+    with pytest.raises(LeakError, match="names an item they are about to be asked for"):
+        refuse_leaks([finding])
+
+
+def test_a_title_inside_one_of_the_history_is_no_leak(cut):
+    user, item = int(cut.test.users[0]), int(cut.test.truth[0][0])
+    own = int(cut.train.histories()[user][0])
+    titles = list(cut.train.items.title)
+    titles[item], titles[own] = "Alien", "Alien Nation"
+    renamed = replace(cut, train=replace(cut.train, items=replace(cut.train.items, title=tuple(titles))))
+    assert audit(renamed, profiles(renamed, {})) == ()
+    assert len(audit(renamed, profiles(renamed, {user: "; Alien"}))) == 1

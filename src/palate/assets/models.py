@@ -18,12 +18,18 @@ def resolve_model(model: str) -> Path | str:
 
     Raises AssetError for anything else.
     """
-    if model in KNOWN and KNOWN[model].kind == "model":
+    check_model(model)
+    if model in KNOWN:
         return locate(model) or fetch(model)
-    if model and Path(model).is_dir():
-        return Path(model)
-    if _HUB_ID.fullmatch(model):
-        return model
+    return Path(model) if Path(model).is_dir() else model
+
+
+def check_model(model: str) -> None:
+    """Raises AssetError where a name is no known model, no folder and no hub id; nothing is fetched."""
+    if model in KNOWN and KNOWN[model].kind == "model":
+        return
+    if model and (Path(model).is_dir() or _HUB_ID.fullmatch(model)):
+        return
     models = ", ".join(asset.name for asset in KNOWN.values() if asset.kind == "model")
     raise AssetError(f'model "{model}": no such folder and no known name; known: {models}, or a hub id OWNER/NAME')
 

@@ -20,6 +20,7 @@ _LABEL_NAME = re.compile(
 _NEARLY_ALL = 0.9  # rank correlation above which an attribute is the outcome in other words
 _QUOTED_SHARE = 0.05  # share of people whose text names their own answer that cannot be chance
 _SHORTEST_TITLE = 4
+_TAGS = re.compile(r"\s*[,|，、]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,11 @@ class Finding:
         return self.text
 
 
-def audit(split: Split) -> tuple[Finding, ...]:
-    """Every finding, refusals first."""
+def audit(split: Split, told: Sequence[str] | None = None) -> tuple[Finding, ...]:
+    """Every finding, refusals first.
+
+    told: (n_users,) what a model is told of each person, a profile or that part of a prompt, if there is any.
+    """
     found = [
         *_time_order(split),
         *_same_events(split),
@@ -43,6 +47,7 @@ def audit(split: Split) -> tuple[Finding, ...]:
         *_label_values(split),
         *_quoted_targets(split),
         *_duplicate_texts(split),
+        *(told_targets(split, told) if told is not None else ()),
     ]
     return tuple(sorted(found, key=lambda finding: finding.severity != "refuse"))
 
@@ -155,6 +160,56 @@ def _quoted_targets(split: Split) -> Iterable[Finding]:
                 f'{name}: the texts of {len(quoted)} of {len(described)} users, such as "{user}", name an item they '
                 "are about to be asked for; write texts and profiles from train events only",
             )
+
+
+def told_targets(split: Split, told: Sequence[str]) -> Iterable[Finding]:
+    """Texts about people, made from train, that name what a person has only in validation or test.
+
+    told: (n_users,) profiles, or the parts of prompts that tell of a person; "" where there is none.
+    Titles and tags of a person's own train items are taken out first, so that "Alien" inside "Alien Nation" counts
+    only where it is told by itself.
+    """
+    items, train = split.train.items, split.train.events
+    titles = [_spaced(title) for title in items.title]
+    for name, holdout in _holdouts(split):
+        found: list[tuple[int, int]] = []
+        for user, truth in zip(holdout.users, holdout.truth, strict=True):
+            text = _spaced(told[user])
+            if not text or not _first_named(text, titles, truth):
+                continue
+            own = train.item[slice(*np.searchsorted(train.user, [user, user + 1]))]
+            tags = {tag for item in own for tag in _TAGS.split(_spaced(items.tags[item]))}
+            for known in sorted({titles[item] for item in own} | tags, key=len, reverse=True):
+                text = re.sub(_whole(known), "|", text) if known else text
+            found += [(int(user), item) for item in _first_named(text, titles, truth)]
+        if found:
+            user, item = found[0]
+            yield Finding(
+                "answer inside a profile or prompt",
+                "refuse",
+                f"{name}: what is told of {len(found)} of {len(holdout)} users, such as "
+                f'"{split.train.users.ids.ids[user]}", names an item they are about to be asked for, such as '
+                f'"{items.title[item]}", and did not have in train; write profiles and prompts from train events only',
+            )
+
+
+def _first_named(text: str, titles: Sequence[str], items: Iterable[int]) -> list[int]:
+    """The first of the items that a text names, if any."""
+    for item in items:
+        title = titles[item]
+        if len(title) >= _SHORTEST_TITLE and title in text and re.search(_whole(title), text):
+            return [int(item)]
+    return []
+
+
+def _whole(name: str) -> str:
+    """A pattern for a name as words of its own; other scripts have no blanks between words."""
+    return rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name)
+
+
+def _spaced(text: str) -> str:
+    """In small letters with single blanks, and without semicolons, which profiles have between titles."""
+    return " ".join(text.lower().replace(";", " , ").split())
 
 
 def _names_one(text: str, titles: Sequence[str], items: Iterable[int]) -> bool:
