@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache
 
-from palate.encode.forward import without_bars
+from palate.bars import without_bars
 from palate.errors import AssetError
 from palate.generate.prefix import grouped
 from palate.precision import quick

@@ -20,10 +20,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from palate.assets import fingerprint, model_folder
+from palate.bars import without_bars
 from palate.config import option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
-from palate.encode.forward import BASE, PART, Network, without_bars
+from palate.encode.forward import BASE, PART, Network
 from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime

@@ -127,7 +127,7 @@ class RankerTrainer:
             course = _Course(self.config, reader, examples, development)
             name = f"ranker-{self._named(examples, development, runtime)}"
             epochs = Epochs(course.batches, course.n_batches)
-            train(reader, course.loss, epochs, course.quality, self.config, runtime, name, course.told)
+            train(reader, course.loss, epochs, course.quality, self.config, runtime, name, told=course.told)
         n_weights = sum(part.numel() for part in reader.parameters() if part.requires_grad)
         record = {"trainable": n_weights, "pairs": len(examples), "epochs": tuple(course.measured)}
         return replace(bare, weights_=reader.changed(start), record_=record)
