@@ -14,17 +14,10 @@ HEAD = """## TALLRec movie, like or dislike
 
 1,000 test rows of 16 people: does somebody like a film, told ten films rated before it? Rows are rebuilt from
 MovieLens-100K and equal the published ones. Models learn from 16, 64 or 256 rows drawn by seed, of which every film
-<<<<<<< HEAD
 with its label is a target, and from nothing else of train; epochs are chosen on the 1,000 validation rows. AUC is
 over all rows, UAUC the mean over people with both labels, both x 100; brackets resample the 16 people, ± is between
 seeds. Rules without shots need no training, or count in all 8,000 train rows; "rate in the shots" counts what the
 models are told.
-=======
-with its label is a target, and from nothing else of train; epochs are chosen on the 1,000 validation rows. AUC is over
-all rows, UAUC the mean over people with both labels, both x 100; brackets resample the 16 people, ± is between seeds.
-Rules without shots need no training, or count in all 8,000 train rows; "rate in the shots" counts what the models are
-told.
->>>>>>> tune-b
 """
 
 
