@@ -134,7 +134,7 @@ def named(recipe: str | Recipe) -> Recipe:
 def unfed(parts: Sequence[str], data: Dataset) -> dict[str, str]:
     """The parts that this data set, or this installation, gives nothing to work with, each with the reason."""
     reasons: dict[str, str] = {}
-    if data.events.clock == "none":
+    if data.events.clock == "none" and len(data.events):
         reasons |= dict.fromkeys(("transition", "sequence"), "the log has neither times nor an order")
     if not any(data.items.title) and not any(data.items.description) and not any(data.items.tags):
         reasons |= dict.fromkeys(("bm25", "dense"), "the items have no texts")
