@@ -108,7 +108,7 @@ def test_failures_name_the_address_and_the_problem(serve, reply, complaint, time
 
 def test_a_service_without_log_probabilities_says_what_to_do(serve):
     service = serve(lambda body: said("Yes"))
-    with pytest.raises(ServiceError, match="tells no log-probabilities; .*written"):
+    with pytest.raises(ServiceError, match=r"tells no log-probabilities; .*written"):
         generator(service).score(["Hm?"], ["Yes"])
 
 

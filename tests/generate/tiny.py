@@ -1,4 +1,4 @@
-"""A decoder of random weights that reads bytes: small enough to make in a test, large enough to disagree with itself."""
+"""A decoder of random weights that reads bytes: small enough to be made in a test."""
 
 from pathlib import Path
 

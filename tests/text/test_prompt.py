@@ -15,7 +15,8 @@ def test_a_person_comes_first_and_the_candidate_last():
     who = prompt.person(PromptConfig(last=2), ["M", "Alien", "Heat"], "Likes: M\nThemes: crime", "something short")
     asked = prompt.pointwise(PromptConfig(), who, "Brazil")
     assert asked == (
-        "About a person:\nLikes: M\nThemes: crime\nThey liked, oldest first: Alien; Heat.\nThey ask for: something short\n"
+        "About a person:\nLikes: M\nThemes: crime\nThey liked, oldest first: Alien; Heat.\n"
+        "They ask for: something short\n"
         "Would they like this one?\nBrazil\nAnswer Yes or No."
     )
 
