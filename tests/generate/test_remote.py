@@ -93,7 +93,7 @@ def test_a_busy_service_is_asked_again(serve):
     [
         pytest.param((401, "no key"), "answers 401 Unauthorized: no key", 1, id="refused"),
         pytest.param((500, ""), "answers 500 Internal Server Error: nothing more", 3, id="broken"),
-        pytest.param((307, ""), "answers 307", 1, id="sent-elsewhere"),
+        pytest.param((302, ""), "answers 302", 1, id="sent-elsewhere"),
         pytest.param((200, "<html>"), "answers no JSON", 3, id="no-json"),
         pytest.param((200, "{}"), "holds no choices", 1, id="another-service"),
         pytest.param((200, '{"choices": [{}]}'), "holds no message", 1, id="no-message"),

@@ -1,4 +1,4 @@
-"""A decoder of random weights that reads bytes, small enough to make in a test."""
+"""A decoder of random weights that reads bytes: small enough to be made in a test."""
 
 from pathlib import Path
 

@@ -103,11 +103,13 @@ class LLMRanker:
 
     def letters(self, people: Sequence[str], lists: Sequence[Ints]) -> list[Floats]:
         """Per list the log-probabilities of its letters, which sum to 1 among themselves."""
+        if not lists:
+            return []
         prompts = [
             prompt.listwise(self.prompts, who, [self.texts_[item] for item in items])
             for who, items in zip(people, lists, strict=True)
         ]
-        longest = max(map(len, lists), default=0)
+        longest = max(map(len, lists))
         told = self._model.score(prompts, list(LETTERS[:longest]))
         return [_normalised(row[: len(items)]) for row, items in zip(told, lists, strict=True)]
 
