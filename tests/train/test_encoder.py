@@ -1,6 +1,7 @@
 """An encoder tuned on data with a known right answer: it learns, opens, goes on after being killed, refuses."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -114,7 +115,8 @@ EncoderTuner(config).fit(checkerboard(n_users=120), Path(sys.argv[2]), Runtime(w
 def test_a_killed_run_resumes_to_the_same_result(many, tiny, tmp_path):
     expected = tuner(tiny).fit(many, tmp_path / "whole", Runtime())
     words = [sys.executable, "-c", RUN, tiny, str(tmp_path / "out"), str(tmp_path / "work")]
-    assert subprocess.run(words, capture_output=True).returncode == -signal.SIGKILL
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run(words, capture_output=True, env=found).returncode == -signal.SIGKILL
     epochs = []
     resumed = tuner(tiny).fit(many, tmp_path / "out", Runtime(work=tmp_path / "work"), told=epochs.append)
     assert [row["epoch"] for row in epochs] == [2]

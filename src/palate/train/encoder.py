@@ -173,7 +173,8 @@ class _Course:
 
     def name(self, folder: Path, data: Dataset, runtime: Runtime) -> str:
         """The name of the run, another for each seed, options, data and base."""
-        what = f"{runtime.seed} {sorted(asdict(self.config).items())} {data.fingerprint()} {fingerprint(folder)}"
+        options = sorted((name, value) for name, value in asdict(self.config).items() if name != "model")
+        what = f"{runtime.seed} {options} {data.fingerprint()} {fingerprint(folder)}"
         return f"encoder-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
     def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:

@@ -125,7 +125,7 @@ class RankerTrainer:
             reader = tunable(bare.open(), self.config.method)
             start = {name: value.clone() for name, value in reader.state_dict().items()}
             course = _Course(self.config, reader, examples, development)
-            name = f"ranker-{self._named(examples, development, runtime)}"
+            name = f"ranker-{self._named(bare, examples, development, runtime)}"
             epochs = Epochs(course.batches, course.n_batches)
             train(reader, course.loss, epochs, course.quality, self.config, runtime, name, told=course.told)
         n_weights = sum(part.numel() for part in reader.parameters() if part.requires_grad)
@@ -140,8 +140,15 @@ class RankerTrainer:
         own = {one.name: getattr(self.config, one.name) for one in fields(CrossEncoderConfig)}
         return CrossEncoder(CrossEncoderConfig(**own)).identified()
 
-    def _named(self, examples: Examples, development: Examples, runtime: Runtime) -> str:
-        parts = (runtime.seed, sorted(asdict(self.config).items()), examples.fingerprint(), development.fingerprint())
+    def _named(self, bare: CrossEncoder, examples: Examples, development: Examples, runtime: Runtime) -> str:
+        """The name of a run, another for each seed, options and data, and the same wherever the model lies."""
+        parts = (
+            runtime.seed,
+            bare.fingerprint_,
+            sorted((name, value) for name, value in asdict(self.config).items() if name != "model"),
+            examples.fingerprint(),
+            development.fingerprint(),
+        )
         return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:12]
 
 
