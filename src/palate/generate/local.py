@@ -48,8 +48,8 @@ class LocalGenerator:
 
     Batches are sorted by length and padded on the left; what prompts begin with alike is read once. With or without
     that, and in whatever batch, a log-probability agrees to within 1e-3 in fp32; in bf16, where sums run in another
-    order, to within .25 (SmolLM2, six prompts: .03 on average, .10 at most), so that near-equal answers may change places. May be asked from
-    several threads; they take turns.
+    order, to within .25 (SmolLM2, six prompts: .03 on average, .10 at most), so that near-equal answers may change
+    places. May be asked from several threads; they take turns.
     """
 
     config: LocalGeneratorConfig = LocalGeneratorConfig()
