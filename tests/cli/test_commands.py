@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import palate
-from palate.cli.main import COMMANDS, main
+from cli.calls import run
+from palate.cli.main import COMMANDS
 
 
 @pytest.fixture
@@ -28,18 +29,6 @@ def shop(tmp_path):
 def _liked(user):
     own = list(range(user % 2, 6, 2))
     return own[: 2 + (user // 2) % 2]
-
-
-def run(monkeypatch, capsys, *words):
-    """(exit code, stdout, stderr) of one command."""
-    monkeypatch.setattr(sys, "argv", ["palate", *map(str, words)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def test_train_then_recommend_are_two_commands(shop, tmp_path, monkeypatch, capsys):

@@ -28,6 +28,12 @@ def test_what_was_decided_is_told_in_sentences(decisions):
     assert sentences({}) == []
 
 
+def test_places_for_newcomers_are_told_with_what_they_cost(decisions):
+    said = sentences({**decisions, "newcomers": {"every": 10, "ndcg@10": 0.25}})
+    assert "Of 10 places, at least one is for items that nobody liked yet; with this, NDCG@10 0.2500." in said
+    assert not any("Of 10 places" in sentence for sentence in sentences(decisions))
+
+
 def test_parts_that_nobody_hears_are_told(decisions):
     assert sentences({**decisions, "not_needed": ("EASE",)})[-1] == "Not needed, and not in the model: ease."
     slow = sentences({**decisions, "too_slow": ("SequenceTrainer",), "members": ("EASE", "SequenceTrainer")})

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from cli.calls import run
 from conftest import checkerboard
-from palate.cli.main import main
 from palate.cli.tune import sentences
 from train.tiny import encoder_folder
 
@@ -34,18 +34,6 @@ def _folder(folder, n_users):
 
 def _events(data):
     return data.events.user, data.events.item, data.events.time
-
-
-def run(monkeypatch, capsys, *words):
-    """(exit code, stdout, stderr) of one command."""
-    monkeypatch.setattr("sys.argv", ["palate", *map(str, words)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def test_tune_then_train_with_what_was_tuned(shop, tiny, tmp_path, monkeypatch, capsys):

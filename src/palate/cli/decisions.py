@@ -22,8 +22,8 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     asked = [part for part in members if part not in decision["too_slow"]]
     said.append(f"NDCG@10 on {n:,} held-out likes: {ways}; used: {decision['used']} of {_listed(asked)}.")
     if kept := decision.get("newcomers"):
-        text = "of {every} places, at least one is for items that nobody liked yet; with this, NDCG@10 {ndcg@10:.4f}."
-        said.append(text.format(**kept).capitalize())
+        text = "Of {every} places, at least one is for items that nobody liked yet; with this, NDCG@10 {ndcg@10:.4f}."
+        said.append(text.format(**kept))
     if decision["not_needed"]:
         said.append(f"Not needed, and not in the model: {_listed(decision['not_needed'])}.")
     return said

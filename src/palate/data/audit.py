@@ -150,7 +150,9 @@ def _quoted_targets(split: Split) -> Iterable[Finding]:
     text, titles = split.train.users.text, [title.strip().lower() for title in split.train.items.title]
     for name, holdout in _holdouts(split):
         described = [row for row, user in enumerate(holdout.users) if text[user].strip()]
-        quoted = [row for row in described if _names_one(text[holdout.users[row]].lower(), titles, holdout.truth[row])]
+        quoted = [
+            row for row in described if _first_named(text[holdout.users[row]].lower(), titles, holdout.truth[row])
+        ]
         if quoted:
             share = len(quoted) / len(described)
             user = split.train.users.ids.ids[holdout.users[quoted[0]]]
@@ -210,16 +212,6 @@ def _whole(name: str) -> str:
 def _spaced(text: str) -> str:
     """In small letters with single blanks, and without semicolons, which profiles have between titles."""
     return " ".join(text.lower().replace(";", " , ").split())
-
-
-def _names_one(text: str, titles: Sequence[str], items: Iterable[int]) -> bool:
-    for item in items:
-        title = titles[item]
-        if len(title) < _SHORTEST_TITLE or title not in text:
-            continue
-        if not title.isascii() or re.search(rf"(?<!\w){re.escape(title)}(?!\w)", text):
-            return True
-    return False
 
 
 def _duplicate_texts(split: Split) -> Iterable[Finding]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from palate.assets import fingerprint, model_folder
+from palate.assets import fingerprint, model_folder, same_model
 from palate.config import option, options
 from palate.encode.cache import remembered
-from palate.errors import AssetError, MissingExtraError, NotFittedError
+from palate.errors import MissingExtraError, NotFittedError
 from palate.runtime import Runtime, log
 from palate.types import Floats
 
@@ -92,11 +92,5 @@ class TransformerEncoder:
     @cached_property
     def _identified(self) -> str:
         """The model's fingerprint; raises AssetError where its files are not those that this was fitted with."""
-        folder = model_folder(self.config.model)
-        found = fingerprint(folder)
-        if found != self.fingerprint_:
-            raise AssetError(
-                f"{folder}: not the encoder that this model was trained with (sha256 {found[:12]}, "
-                f"not {str(self.fingerprint_)[:12]}); restore it, or train the model again"
-            )
-        return found
+        same_model(self.config.model, self.fingerprint_, what="encoder", of="model")
+        return str(self.fingerprint_)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from palate.assets import fingerprint, model_folder
+from palate.assets import fingerprint, model_folder, same_model
 from palate.config import option, options
 from palate.data.dataset import Catalogue
-from palate.errors import AssetError, MissingExtraError
+from palate.errors import MissingExtraError
+from palate.rank.features import ordered
 from palate.text.render import RenderConfig, history_texts, item_texts
 from palate.types import NO_ITEM, Bools, Floats, Queries, Slate
 
@@ -101,13 +102,7 @@ class CrossEncoder:
 
     def open(self) -> "Reader":
         """The pretrained network with these weights; raises AssetError where its files are not those trained with."""
-        folder = model_folder(self.config.model)
-        found = fingerprint(folder)
-        if found != self.fingerprint_:
-            raise AssetError(
-                f"{folder}: not the model that this ranker was trained with (sha256 {found[:12]}, "
-                f"not {str(self.fingerprint_)[:12]}); restore it, or train the ranker again"
-            )
+        folder = same_model(self.config.model, self.fingerprint_, what="model", of="ranker")
         try:
             from palate.rank.reader import Reader  # torch takes seconds to load
         except ImportError as error:
@@ -117,13 +112,6 @@ class CrossEncoder:
     @cached_property
     def _reader(self) -> "Reader":
         return self.open()
-
-
-def ordered(queries: Queries, slate: Slate) -> Bools:
-    """(B, K) the candidates that are read: those of people with a history and without a wish."""
-    told = queries.has_history & ~queries.has_wish
-    marked: Bools = told[:, None] & (slate.items != NO_ITEM)
-    return marked
 
 
 def standardised(slate: Slate) -> Floats:

@@ -92,7 +92,7 @@ class FeatureRanker:
         return replace(self, boosters_=tuple(booster.model_to_string() for booster in grown), scale_=scale)
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
-        own = _ordered(queries, slate)
+        own = ordered(queries, slate)
         if not own.any():
             return slate
         scores = slate.scores.copy()
@@ -107,7 +107,7 @@ class FeatureRanker:
         branches, by the share of training candidates that took them), the mean of the boosters. They sum to the score;
         zeros where `rank` keeps the slate's order, and for padding.
         """
-        own, read = _ordered(queries, slate), features(queries, slate)
+        own, read = ordered(queries, slate), features(queries, slate)
         found = np.zeros((*own.shape, len(read.names) + 1), np.float32)
         if own.any():
             found[own] = self._mean(read.values[own], pred_contrib=True)
@@ -158,8 +158,8 @@ def rising(names: tuple[str, ...]) -> list[int]:
     return [int(name != LENGTH and not name.startswith(COUNTS)) for name in names]
 
 
-def _ordered(queries: Queries, slate: Slate) -> Bools:
-    """(B, K) the items that trees put in order."""
+def ordered(queries: Queries, slate: Slate) -> Bools:
+    """(B, K) the items that rankers by history put in order: those of people with a history and without a wish."""
     told = queries.has_history & ~queries.has_wish
-    ordered: Bools = told[:, None] & (slate.items != NO_ITEM)
-    return ordered
+    marked: Bools = told[:, None] & (slate.items != NO_ITEM)
+    return marked

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from palate.types import NO_ITEM, Bools, Queries, Slate
+from palate.rank.features import ordered
+from palate.types import Bools, Queries, Slate
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +24,7 @@ class Newcomers:
     cold: Bools
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
-        asked = (queries.has_history & ~queries.has_wish)[:, None]
-        new = self.cold[slate.items] & (slate.items != NO_ITEM) & asked
+        new = self.cold[slate.items] & ordered(queries, slate)
         due = np.cumsum(new, axis=1) * self.every - 1
         row, place = np.nonzero(new)
         taken = np.zeros_like(new)

@@ -7,7 +7,6 @@
 Whatever a model writes is read back by line and checked: what the person's history does not support is dropped.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from palate.config import option, options
 from palate.contracts import Generator
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
-from palate.text.profiles_file import EDITED, Profile
+from palate.text.profiles_file import EDITED, Profile, short_hash
 from palate.text.titles import supported
 from palate.text.values import cell_values, columns
 from palate.types import Bools, Ints, Longs
@@ -45,7 +44,7 @@ class ProfileConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Support:
     """What a history supports: titles liked and disliked, and themes, each best first; all of it, not only the best."""
 
     likes: tuple[str, ...]
@@ -95,7 +94,7 @@ def write_profiles(
     earlier = {profile.user_id: profile for profile in before}
     names = [data.users.ids.ids[user] for user in users]
     seen = dict(zip(names, evidence(data, users, config), strict=True))
-    keys = {name: _hash(repr((config, maker, one))) for name, one in seen.items()}
+    keys = {name: short_hash(repr((config, maker, one))) for name, one in seen.items()}
     own = {name: earlier[name] for name in seen if name in earlier}
     done = {name: one for name, one in own.items() if one.edited or one.evidence == keys[name]}
     fresh = {name: _rendered(name, seen[name], keys[name], config) for name in seen if name not in done}
@@ -108,7 +107,7 @@ def write_profiles(
     return replace(outcome, profiles=(*(made[name] for name in seen), *others), edited=len(edited))
 
 
-def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[Evidence]:
+def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[Support]:
     """Per user what the history supports; raises ConfigError where there is no such attribute.
 
     Liked titles are the newest first. Disliked is what was not liked with a value in the lower half of all values.
@@ -128,7 +127,7 @@ def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[
         bad = events.item[own][disliked[own]][np.argsort(events.value[own][disliked[own]], kind="stable")].tolist()
         themes = Counter(value for item in likes for value in dict.fromkeys(cell_values(cells[item])))
         found.append(
-            Evidence(
+            Support(
                 tuple(_line(titles[item]) for item in likes),
                 tuple(_line(titles[item]) for item in dict.fromkeys(bad) if item not in set(likes)),
                 tuple(value for value, _ in themes.most_common()),
@@ -137,11 +136,11 @@ def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[
     return found
 
 
-def checked(text: str, seen: Evidence) -> tuple[str, int, int]:
+def checked(text: str, seen: Support) -> tuple[str, int, int]:
     """What a model wrote, as far as the history supports it, in the form; how many claims it made, and how many were
     dropped. A claim counts once; lines other than the three of the form are claims without support.
 
-    >>> seen = Evidence(("Alien (1979)",), (), ("Sci-Fi",))
+    >>> seen = Support(("Alien (1979)",), (), ("Sci-Fi",))
     >>> checked("Likes: Alien; Titanic (1997)\\nThemes: sci-fi, romance", seen)
     ('Likes: Alien (1979)\\nThemes: Sci-Fi', 4, 2)
     """
@@ -171,7 +170,7 @@ def in_form(parts: Sequence[Sequence[str]]) -> str:
 def _written(
     generator: Generator,
     fresh: Mapping[str, Profile],
-    seen: Mapping[str, Evidence],
+    seen: Mapping[str, Support],
     config: ProfileConfig,
     outcome: Outcome,
 ) -> tuple[Outcome, dict[str, Profile]]:
@@ -190,7 +189,7 @@ def _written(
     return outcome, made
 
 
-def _rendered(name: str, seen: Evidence, key: str, config: ProfileConfig) -> Profile:
+def _rendered(name: str, seen: Support, key: str, config: ProfileConfig) -> Profile:
     return Profile.of(name, seen.text(config.likes, config.dislikes, config.themes), "history", key)
 
 
@@ -212,7 +211,3 @@ def _disliked(data: Dataset) -> Bools:
 def _line(title: str) -> str:
     """A title without what would end it in the form."""
     return " ".join(title.replace(";", ",").split())
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf8", "surrogatepass")).hexdigest()[:16]

@@ -30,7 +30,7 @@ class Profile:
     @staticmethod
     def of(user_id: str, text: str, source: str, evidence: str) -> "Profile":
         """One that was made just now from what has this hash."""
-        return Profile(user_id, text, source, f"{evidence}-{_hash(text)}")
+        return Profile(user_id, text, source, f"{evidence}-{short_hash(text)}")
 
     @property
     def evidence(self) -> str:
@@ -40,7 +40,7 @@ class Profile:
     @property
     def edited(self) -> bool:
         """Whether a person wrote it or changed it since it was made."""
-        return self.source == EDITED or self.hash.partition("-")[2] != _hash(self.text)
+        return self.source == EDITED or self.hash.partition("-")[2] != short_hash(self.text)
 
 
 def read_profiles(path: Path) -> tuple[Profile, ...]:
@@ -91,5 +91,6 @@ def _parsed(line: str, place: str) -> Profile:
     return Profile(row["user_id"], row["text"], source, mark)
 
 
-def _hash(text: str) -> str:
+def short_hash(text: str) -> str:
+    """16 characters of a text's sha256."""
     return hashlib.sha256(text.encode("utf8", "surrogatepass")).hexdigest()[:16]

@@ -100,13 +100,15 @@ class EncoderTuner:
         judging = time.perf_counter() - start
         course = _Course.of(config, rest, self.retriever.fit(rest, runtime), texts, network, runtime)
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
-        diary = _Diary(runtime.work and runtime.work / f"{course.name(folder, data, runtime)}.jsonl", start, told)
-        qualities = course.run(course.name(folder, data, runtime), choosers, max(left, 0.0), runtime, diary)
+        base = fingerprint(folder)
+        name = course.name(base, data, runtime)
+        diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
+        qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
         after = judges.quality(network)
         record = {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
             "seed": runtime.seed,
-            "base": fingerprint(folder),
+            "base": base,
             "data": data.fingerprint(),
             "examples": len(course.pairs),
             "trainable": course.tuned.trainable(),
@@ -171,10 +173,10 @@ class _Course:
         _shorten(network.model, _room(tuned))
         return _Course(config, examples, people, texts, network, tuned)
 
-    def name(self, folder: Path, data: Dataset, runtime: Runtime) -> str:
-        """The name of the run, another for each seed, options, data and base."""
+    def name(self, base: str, data: Dataset, runtime: Runtime) -> str:
+        """The name of the run, another for each seed, options, data and base, and the same wherever that lies."""
         options = sorted((name, value) for name, value in asdict(self.config).items() if name != "model")
-        what = f"{runtime.seed} {options} {data.fingerprint()} {fingerprint(folder)}"
+        what = f"{runtime.seed} {options} {data.fingerprint()} {base}"
         return f"encoder-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
     def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
@@ -246,13 +248,14 @@ class _Diary:
         lines = path.read_text(encoding="utf8").splitlines() if path and path.is_file() else []
         self.rows = {row["epoch"]: row for row in map(json.loads, lines)}
 
-    def note(self, epoch: int, loss: float, quality: float) -> None:
+    def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
         row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
         self.rows[epoch + 1] = row
         self.told(row)
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text("".join(json.dumps(one) + "\n" for one in self.rows.values()), encoding="utf8")
+        return {}
 
     def upto(self, n_epochs: int) -> list[dict[str, float]]:
         return [self.rows[epoch] for epoch in range(1, n_epochs + 1) if epoch in self.rows]

@@ -62,8 +62,7 @@ def train(
     *,
     accumulate: int = 1,
     after_step: Callable[[int], object] = lambda _: None,
-    after_epoch: Callable[[int, float, float], object] = lambda *_: None,
-    told: Callable[[], Mapping[str, float]] = dict,
+    after_epoch: Callable[[int, float, float], Mapping[str, float]] = lambda *_: {},
 ) -> list[float]:
     """Leaves `model` with the weights of its best epoch, and returns each epoch's quality.
 
@@ -74,8 +73,8 @@ def train(
 
     accumulate: batches whose gradients are averaged before a step.
     after_step: told the step, counted from 0, while its gradients are still there.
-    after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written.
-    told: further numbers of the epoch whose quality was just asked, for TensorBoard.
+    after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written; returns further
+        numbers by name, for TensorBoard.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
@@ -95,8 +94,7 @@ def train(
             log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
             scalar("loss", loss, epoch)
             scalar("quality", qualities[-1], epoch)
-            after_epoch(epoch, loss, qualities[-1])
-            for what, value in told().items():
+            for what, value in after_epoch(epoch, loss, qualities[-1]).items():
                 scalar(what, value, epoch)
             if saved:
                 checkpoint.write(saved, model, optimiser, best, qualities)

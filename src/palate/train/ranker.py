@@ -13,7 +13,8 @@ from palate.config import option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
 from palate.metrics.accuracy import auc, uauc
-from palate.rank.cross import CrossEncoder, CrossEncoderConfig, ordered
+from palate.rank.cross import CrossEncoder, CrossEncoderConfig
+from palate.rank.features import ordered
 from palate.rank.reader import Reader
 from palate.runtime import Runtime, log
 from palate.train.holdout import ENOUGH, hold_out, quality
@@ -122,12 +123,12 @@ class RankerTrainer:
         """
         bare = bare or self._untrained()
         with torch.random.fork_rng(devices=[]):
-            reader = tunable(bare.open(), self.config.method)
+            reader = _learning(bare.open(), self.config.method)
             start = {name: value.clone() for name, value in reader.state_dict().items()}
             course = _Course(self.config, reader, examples, development)
             name = f"ranker-{self._named(bare, examples, development, runtime)}"
             epochs = Epochs(course.batches, course.n_batches)
-            train(reader, course.loss, epochs, course.quality, self.config, runtime, name, told=course.told)
+            train(reader, course.loss, epochs, course.quality, self.config, runtime, name, after_epoch=course.told)
         n_weights = sum(part.numel() for part in reader.parameters() if part.requires_grad)
         record = {"trainable": n_weights, "pairs": len(examples), "epochs": tuple(course.measured)}
         return replace(bare, weights_=reader.changed(start), record_=record)
@@ -152,7 +153,7 @@ class RankerTrainer:
         return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:12]
 
 
-def tunable(reader: Reader, method: str) -> Reader:
+def _learning(reader: Reader, method: str) -> Reader:
     """The reader with what a method trains marked as learning; the one place that knows methods by name."""
     for part in reader.transformer.parameters():
         part.requires_grad_(method == "full")
@@ -198,7 +199,7 @@ class _Course:
         choose = self.config.choose if self.config.choose != "auto" else "ndcg" if kind in LISTS else "loss"
         return -found["loss"] if choose == "loss" else float(np.nan_to_num(found[choose]))
 
-    def told(self) -> Mapping[str, float]:
+    def told(self, *_: float) -> Mapping[str, float]:
         return self.measured[-1]
 
 
