@@ -6,8 +6,8 @@ Implementations are frozen dataclasses with a `config` field first; `fit` return
 being served is never changed. Fitted fields end in an underscore. Stages never import each other: they meet here.
 """
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, Self, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from palate.data.dataset import Dataset
 from palate.runtime import Runtime
@@ -77,6 +77,20 @@ class Ranker(Protocol):
     """A slate to the same items in a new order."""
 
     def rank(self, queries: Queries, slate: Slate) -> Slate: ...
+
+
+class ListTrainer(Protocol):
+    """Lists, and what their people liked next, to a ranker that learned from them with gradients."""
+
+    def taught(
+        self, data: Dataset, queries: Queries, slate: Slate, targets: Ints, runtime: Runtime
+    ) -> tuple[Ranker | None, Mapping[str, Any]]:
+        """A ranker for slates like these, or none where the lists that it did not learn from do not get better by it;
+        and the numbers of that decision.
+
+        data: its items and people are read, not its events. targets: (B,); a list without its target teaches nothing.
+        """
+        ...
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import pytest
 
 from cli.calls import run
 from conftest import checkerboard
-from palate.cli.tune import sentences
+from palate.cli.tune.encoder import sentences
 from train.tiny import encoder_folder
 
 SMALL = "epochs=2,held_out=60,pairs=96,batch=16,max_tokens=64"

@@ -1,4 +1,4 @@
-"""`palate tune`: data in, a language model out that fits it better."""
+"""`palate tune encoder`: data in, a text encoder out that fits it better."""
 
 import shutil
 from pathlib import Path
@@ -13,17 +13,11 @@ from palate.errors import ConfigError, MissingExtraError
 from palate.runtime import Runtime
 from palate.tuning.methods import METHODS
 
-app = typer.Typer()
+EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
 
 _METHODS = "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.items())
 
 
-@app.callback()
-def tune() -> None:
-    """Tune a language model on the likes in a folder of data."""
-
-
-@app.command(epilog="Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2")
 def encoder(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to save the tuned encoder in.")],

@@ -1,0 +1,15 @@
+"""`palate tune`: data in, a language model out that fits it better. One file for each kind of model."""
+
+import typer
+
+from palate.cli.tune import encoder
+
+app = typer.Typer()
+
+
+@app.callback()
+def tune() -> None:
+    """Tune a language model on the likes in a folder of data."""
+
+
+app.command("encoder", epilog=encoder.EXAMPLE)(encoder.encoder)
