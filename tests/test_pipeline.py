@@ -29,6 +29,16 @@ class Fixed:
         return Slate.best(items, np.take_along_axis(scores, np.maximum(items, 0), 1), k)
 
 
+class FixedWithLists(Fixed):
+    def for_lists(self):
+        return Backwards(self.n_items)
+
+
+class Backwards(Fixed):
+    def scores(self, queries):
+        return -super().scores(queries)
+
+
 class Reverse:
     def rank(self, queries, slate):
         return Slate(slate.items[:, ::-1].copy(), -slate.scores[:, ::-1])
@@ -105,3 +115,12 @@ def test_the_basis_says_what_a_list_rests_on():
         np.array([0, STRANGER], np.int32), Ragged.of([[1], []]), Ragged.empty(2), ("", "a wish that nobody reads")
     )
     assert Recommender(Fixed()).recommend(known, 1).basis == ("history", "popularity")
+
+
+def test_short_lists_from_outside_are_put_in_order_by_what_is_there_for_them():
+    recommender, both = Recommender(FixedWithLists(200)), np.full((2, 150), NO_ITEM, np.int32)
+    both[0, :3], both[1] = [5, 7, 6], np.arange(150)
+    ranked = recommender.rank(queries(2), both)
+    assert ranked.items[0, :4].tolist() == [5, 6, 7, NO_ITEM]
+    assert ranked.items[1, :3].tolist() == [149, 148, 147]
+    assert recommender.score(queries(1), both[:1]).items[0, :3].tolist() == [7, 6, 5]

@@ -42,6 +42,16 @@ def test_every_kind_of_value_survives(tmp_path):
     assert store.manifest(tmp_path / "model")["what"] == "test"
 
 
+def test_what_occurs_twice_is_written_once_and_is_one_again(tmp_path):
+    numbers, leaf = np.arange(1000), Leaf("shared")
+    tree = Tree((leaf, Leaf("first", numbers), Leaf("second", numbers)), {"inner": Tree((leaf,)), "last": leaf})
+    store.save(tmp_path / "model", tree, {})
+    loaded = store.load(tmp_path / "model", KINDS)
+    assert loaded.leaves[1].value is loaded.leaves[2].value
+    assert loaded.leaves[0] is loaded.extra["inner"].leaves[0] is loaded.extra["last"]
+    assert (tmp_path / "model" / "arrays.safetensors").stat().st_size < 2 * numbers.nbytes
+
+
 def test_saving_again_replaces_the_model_and_leaves_nothing_beside_it(tmp_path):
     store.save(tmp_path / "model", Leaf("old"), {})
     store.save(tmp_path / "model", Leaf("new"), {})

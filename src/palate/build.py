@@ -35,7 +35,8 @@ from palate.retrieve.sequence import SequenceConfig
 from palate.retrieve.transition import Transition, TransitionConfig
 from palate.runtime import Runtime
 from palate.text.prompt import PromptConfig
-from palate.train.blend import Blend, BlendConfig
+from palate.train.blend import Blend
+from palate.train.lesson import BlendConfig
 
 DEFAULT_MODEL = "all-minilm-l6-v2"
 
@@ -73,7 +74,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "popular": Recipe(("popular",), meaning="popularity with ageing: the floor"),
-    "zero-shot": Recipe(("dense",), meaning="frozen text encoder, no training"),
+    "zero-shot": Recipe(("dense",), {"dense": {"focus": 4.0}}, meaning="frozen text encoder, no training"),
     "classic": Recipe(
         ("popular", "transition", "item-knn", "ease", "ials"), meaning="behaviour models blended: the honest baseline"
     ),

@@ -19,7 +19,7 @@ from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
 from palate.pipeline import Recommender
 from palate.runtime import Runtime
-from palate.train.blend import BlendConfig
+from palate.train.lesson import BlendConfig
 from palate.types import NO_ITEM, STRANGER, Answer, Ints, Longs, Queries, Ragged, Signals
 
 
@@ -90,7 +90,7 @@ class Model:
         users, rows, items = self._pairs(named)
         own = tuple(ranker for ranker in self.recommender.rankers if isinstance(ranker, Accountable))
         ranked = replace(self.recommender, rankers=own)  # variety gives scores to places
-        slate = ranked.rank(self._queries(users, None, None), _lists(len(users), rows, items))
+        slate = ranked.score(self._queries(users, None, None), _lists(len(users), rows, items))
         width = self.data.n_items + 1  # room for NO_ITEM
         found = (np.arange(len(slate))[:, None] * width + slate.items).ravel()
         order = np.argsort(found)

@@ -1,10 +1,10 @@
 """The path of a request: retrieve -> rank -> guard -> explain, nothing else. Queries in, an Answer out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from palate.contracts import Accountable, Explainer, Guard, Ranker, Retriever
+from palate.contracts import SHORT, Accountable, Explainer, Guard, ListRetriever, Ranker, Retriever
 from palate.errors import ContractError
 from palate.types import NO_ITEM, Answer, Basis, Ints, Queries, Signals, Slate
 
@@ -38,7 +38,20 @@ class Recommender:
         return Answer(slate, self._basis(queries), reasons, removed, contributions)
 
     def rank(self, queries: Queries, items: Ints) -> Slate:
-        """The given candidates (B, M), NO_ITEM where a row has fewer, best first; ties keep the given order."""
+        """The given candidates (B, M), NO_ITEM where a row has fewer, best first; ties keep the given order.
+
+        Short lists are put in order by what the retriever has for them, where it has that.
+        """
+        if not isinstance(self.retriever, ListRetriever):
+            return self.score(queries, items)
+        short = np.count_nonzero(items != NO_ITEM, axis=1) <= SHORT
+        rows = [np.flatnonzero(short), np.flatnonzero(~short)]
+        ways = [replace(self, retriever=self.retriever.for_lists()), self]
+        parts = [way.score(queries.take(own), items[own]) for way, own in zip(ways, rows, strict=True)]
+        return Slate.stack(parts, items.shape[1]).take(np.argsort(np.concatenate(rows)))
+
+    def score(self, queries: Queries, items: Ints) -> Slate:
+        """The same with the scores that these items have in lists of the catalogue, in their order."""
         parts = []
         for start in range(0, len(queries), BLOCK):
             block, among = queries.take(slice(start, start + BLOCK)), items[start : start + BLOCK]

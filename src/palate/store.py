@@ -38,10 +38,10 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        arrays: dict[str, np.ndarray[Any, Any]] = {}
-        tree = _flatten(root, arrays)
+        flat = _Flat()
+        tree = flat.node(root)
         (fresh / _TREE).write_text(json.dumps(tree, ensure_ascii=False), encoding="utf8")
-        save_file(arrays, fresh / _ARRAYS)
+        save_file(flat.arrays, fresh / _ARRAYS)
         files = {name: _sha256(fresh / name) for name in (_TREE, _ARRAYS)}
         manifest = {"format": FORMAT, **about, "files": files}
         (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf8")
@@ -84,54 +84,77 @@ def load(folder: Path, kinds: Mapping[str, type]) -> Any:
     tree = json.loads((folder / _TREE).read_text(encoding="utf8"))
     try:
         arrays = load_file(folder / _ARRAYS)
-        return _build(tree, arrays, kinds)
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        return _build(tree, arrays, kinds, [])
+    except (IndexError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise StoreError(f"{folder}: saved by an incompatible version ({error}); train the model again") from error
 
 
-def _flatten(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
-    """A value as JSON, its arrays moved to `arrays` under numbered names."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, np.ndarray):
-        name = f"{len(arrays)}"
-        arrays[name] = np.ascontiguousarray(value)
-        return {"array": name}
-    if isinstance(value, sparse.csr_matrix):
-        parts = [_flatten(part, arrays) for part in (value.data, value.indices, value.indptr)]
-        return {"csr": parts, "shape": list(value.shape)}
-    if isinstance(value, tuple) and value and all(isinstance(one, str) for one in value):
-        encoded = [one.encode("utf8", "surrogatepass") for one in value]
-        ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
-        return {"texts": [_flatten(part, arrays) for part in (np.frombuffer(b"".join(encoded), np.uint8), ends)]}
-    if isinstance(value, tuple):
-        return {"tuple": [_flatten(one, arrays) for one in value]}
-    if isinstance(value, Mapping):
-        return {"map": {key: _flatten(one, arrays) for key, one in value.items()}}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {one.name: _flatten(getattr(value, one.name), arrays) for one in dataclasses.fields(value) if one.init}
+class _Flat:
+    """Values as JSON, their arrays under numbered names. What occurs more than once, by identity, is written once."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._names: dict[int, tuple[Any, str]] = {}  # the value is held, so that no other gets its identity
+        self._objects: dict[int, tuple[Any, int]] = {}
+
+    def node(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, np.ndarray):
+            return {"array": self._name(value)}
+        if isinstance(value, sparse.csr_matrix):
+            parts = [self.node(part) for part in (value.data, value.indices, value.indptr)]
+            return {"csr": parts, "shape": list(value.shape)}
+        if isinstance(value, tuple) and value and all(isinstance(one, str) for one in value):
+            encoded = [one.encode("utf8", "surrogatepass") for one in value]
+            ends = np.cumsum([len(one) for one in encoded], dtype=np.int64)
+            return {"texts": [self.node(part) for part in (np.frombuffer(b"".join(encoded), np.uint8), ends)]}
+        if isinstance(value, tuple):
+            return {"tuple": [self.node(one) for one in value]}
+        if isinstance(value, Mapping):
+            return {"map": {key: self.node(one) for key, one in value.items()}}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._object(value)
+        raise StoreError(f"{type(value).__name__}: this kind of value cannot be saved")
+
+    def _name(self, value: np.ndarray[Any, Any]) -> str:
+        if id(value) not in self._names:
+            name = f"{len(self.arrays)}"
+            self._names[id(value)] = value, name
+            self.arrays[name] = np.ascontiguousarray(value)
+        return self._names[id(value)][1]
+
+    def _object(self, value: Any) -> dict[str, Any]:
+        """Its fields, or the number it has among all objects, in the order in which they are complete."""
+        if id(value) in self._objects:
+            return {"again": self._objects[id(value)][1]}
+        fields = {one.name: self.node(getattr(value, one.name)) for one in dataclasses.fields(value) if one.init}
+        self._objects[id(value)] = value, len(self._objects)
         return {"kind": type(value).__name__, "fields": fields}
-    raise StoreError(f"{type(value).__name__}: this kind of value cannot be saved")
 
 
-def _build(node: Any, arrays: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
-    """The opposite of `_flatten`."""
+def _build(node: Any, arrays: Mapping[str, Any], kinds: Mapping[str, type], built: list[Any]) -> Any:
+    """The opposite of `_Flat.node`; built: the objects so far."""
     if not isinstance(node, dict):
         return node
     if "array" in node:
         return arrays[node["array"]]
     if "csr" in node:
-        return sparse.csr_matrix(tuple(_build(part, arrays, kinds) for part in node["csr"]), tuple(node["shape"]))
+        parts = tuple(arrays[part["array"]] for part in node["csr"])
+        return sparse.csr_matrix(parts, tuple(node["shape"]))
     if "texts" in node:
-        blob, ends = (_build(part, arrays, kinds) for part in node["texts"])
+        blob, ends = (arrays[part["array"]] for part in node["texts"])
         data, starts = blob.tobytes(), np.concatenate([[0], ends[:-1]])
         return tuple(data[a:b].decode("utf8", "surrogatepass") for a, b in zip(starts, ends, strict=True))
     if "tuple" in node:
-        return tuple(_build(one, arrays, kinds) for one in node["tuple"])
+        return tuple(_build(one, arrays, kinds, built) for one in node["tuple"])
     if "map" in node:
-        return {key: _build(one, arrays, kinds) for key, one in node["map"].items()}
-    fields = {key: _build(one, arrays, kinds) for key, one in node["fields"].items()}
-    return kinds[node["kind"]](**fields)
+        return {key: _build(one, arrays, kinds, built) for key, one in node["map"].items()}
+    if "again" in node:
+        return built[node["again"]]
+    fields = {key: _build(one, arrays, kinds, built) for key, one in node["fields"].items()}
+    built.append(kinds[node["kind"]](**fields))
+    return built[-1]
 
 
 def _sha256(path: Path) -> str:

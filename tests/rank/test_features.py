@@ -200,10 +200,12 @@ def test_a_slate_without_its_target_teaches_nothing():
     assert FeatureRanker(SMALL).learn(queries, slate, np.full(5, 99, np.int32), seed=0).boosters_ == ()
 
 
-def test_a_slate_without_signals_is_refused(ranker):
-    queries, slate, _ = lesson(n=2)
+def test_a_slate_without_signals_keeps_its_order_and_teaches_nothing(ranker):
+    queries, slate, targets = lesson(n=2)
+    bare = replace(slate, signals=None)
+    assert ranker.rank(queries, bare) is bare
     with pytest.raises(ContractError, match="no signals"):
-        ranker.rank(queries, replace(slate, signals=None))
+        FeatureRanker(SMALL).learn(queries, bare, targets, seed=0)
 
 
 def test_one_that_has_not_learned_says_so():

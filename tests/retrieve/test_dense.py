@@ -44,6 +44,20 @@ def test_older_history_items_count_less(runtime):
     assert scores[:3] == pytest.approx([0.6, 0.8, 0], abs=1e-6)
 
 
+def test_with_focus_the_nearest_of_the_history_counts_most(runtime):
+    scores = [dense(runtime, replace(PLAIN, focus=focus)).scores(asking([0, 1]))[0] for focus in (0.001, 2.0, 50.0)]
+    assert scores[0] == pytest.approx([0.5, 0.5, 0, 0.7, 0], abs=1e-3)  # the mean of the cosines
+    assert scores[1][:3] == pytest.approx([np.log((np.e**2 + 1) / 2) / 2] * 2 + [0], abs=1e-6)
+    assert scores[2] == pytest.approx([1, 1, 0, 0.8, 0], abs=0.02)  # the largest
+
+
+def test_focus_knows_the_age_and_leaves_wishes_and_declared_texts_to_the_mean(runtime):
+    fitted, plain = (dense(runtime, replace(PLAIN, focus=focus, decay=0.5)) for focus in (0.001, 0.0))
+    assert fitted.scores(asking([0, 1]))[0][:2] == pytest.approx([1 / 3, 2 / 3], abs=1e-3)
+    queries = replace(asking([0, 1], [0, 1], [], wishes=["", "up", ""]), users=np.array([1, 0, -1], np.int32))
+    assert np.array_equal(fitted.scores(queries), plain.scores(queries))
+
+
 def test_history_and_wish_add_as_unit_vectors(runtime):
     config = replace(PLAIN, wish_weight=0.75)
     scores = dense(runtime, config).scores(asking([1], wishes=["east"]))[0]

@@ -76,7 +76,7 @@ def test_members_learn_without_the_held_out_likes_and_are_then_fitted_on_all(run
 
 
 def test_a_sum_that_does_harm_is_not_used(runtime, monkeypatch):
-    monkeypatch.setattr("palate.train.blend.conditional_logit", lambda *_: Weights(np.array([1.0, 0.0])))
+    monkeypatch.setattr("palate.train.choices.conditional_logit", lambda *_: Weights(np.array([1.0, 0.0])))
     fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     assert fused.record["used"] == "best part"
     assert fused.record["weights"] == (0, 1)
@@ -232,3 +232,48 @@ def test_without_items_that_nobody_liked_none_plays_one(runtime):
     one = oracle()
     Blend(members=(one, Dense(encoder=WordEncoder()))).fit(data, runtime)
     assert one.fits[0] == 360 - 30
+
+
+@options
+class FarConfig:
+    far: bool = option(
+        False, "Whether the answer is near the top for all, or at the top for half.", tries=(True,), asking=True
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Far:
+    """Knows what comes next: the first of all for people of even items, else the last; or the 21st for everybody."""
+
+    config: FarConfig = FarConfig()
+    reads: ClassVar = frozenset({"history"})
+
+    def fit(self, data, runtime):
+        return self
+
+    def scores(self, queries):
+        last = np.array([row[-1] if len(row) else 0 for row in queries.histories])
+        scores = np.zeros((len(queries), 600), np.float32)
+        scores[:, :20] = 3 * self.config.far
+        scores[np.arange(len(last)), (last + 2) % 600] = np.where(self.config.far | (last % 2 == 0), 2, -2)
+        return scores
+
+    def retrieve(self, queries, k, among=None):
+        return retrieve_in_blocks(self.scores, queries, k, among)
+
+
+def test_short_lists_from_outside_have_options_and_weights_of_their_own(runtime):
+    data = dataset([[100 + user + 2 * step for step in range(4)] for user in range(200)], 600)
+    fused, _ = Blend(members=(Far(), Popular()), config=BlendConfig(trees=False)).fit(data, runtime)
+    told = fused.record["lists"]
+    assert not fused.members[0].config.far
+    assert fused.for_lists().members[0].config.far
+    assert told["ndcg@10"]["weights of their own"] > told["ndcg@10"]["as in the catalogue"] + 0.2
+    assert told["weights"] == fused.lists.weights
+
+
+def test_where_lists_are_no_better_with_their_own_they_are_as_the_catalogue(runtime):
+    fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    assert fused.for_lists() is fused
+    ways = fused.record["lists"]["ndcg@10"]
+    assert ways["weights of their own"] <= ways["as in the catalogue"]

@@ -27,7 +27,7 @@ from palate.cli.options import (
 )
 from palate.data.read import read
 from palate.model import fit
-from palate.train.blend import BlendConfig
+from palate.train.lesson import BlendConfig
 
 app = typer.Typer()
 

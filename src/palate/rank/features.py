@@ -33,11 +33,11 @@ class FeatureRanker:
     """Candidates of people with a history by the weighted sum, which trees correct as held-out likes taught.
 
     Learned with LambdaRank from the sum on: a tree moves candidates so that the liked item rises in NDCG@10. Candidates
-    that are like none of those learned from, such as a list given from outside, keep near the sum's order, since trees
-    end where the sum goes on. Only what retrievers say is read, no ids and by default no counts: a tree that reads an
-    item's count learns how the data were cut (in k-core data a rare item must be somebody's held-out like). An item
-    never falls because a part that does more than count, or the sum of all, scores it higher. Requests with a wish or
-    without a history keep their order.
+    that are like none of those learned from keep near the sum's order, since trees end where the sum goes on. Only what
+    retrievers say is read, no ids and by default no counts: a tree that reads an item's count learns how the data were
+    cut (in k-core data a rare item must be somebody's held-out like). An item never falls because a part that does more
+    than count, or the sum of all, scores it higher. Requests with a wish or without a history, and slates without
+    signals, keep their order.
 
     References: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; Lundberg et al. (2020), From local
     explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2, on
@@ -93,7 +93,7 @@ class FeatureRanker:
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
         own = ordered(queries, slate)
-        if not own.any():
+        if slate.signals is None or not own.any():
             return slate
         scores = slate.scores.copy()
         corrections = self._mean(features(queries, slate).values[own])
