@@ -35,7 +35,8 @@ class DenseConfig:
     )  # fmt: skip
     focus: float = option(
         0.0, "How much more those history items count that are near the item asked about: 0 all alike, which is fast, "
-        "4 somewhat, large only the nearest. Above 0 it takes as many times longer as a history has items.", low=0.0, high=50.0,
+        "4 somewhat, large only the nearest. Above 0 it takes as many times longer as a history has items.",
+        low=0.0, high=50.0,
     )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
