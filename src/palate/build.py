@@ -54,7 +54,8 @@ PARTS: dict[str, tuple[type, type]] = {
     "ials": (IALS, IALSConfig),
     "bm25": (Lexical, LexicalConfig),
     "dense": (Dense, DenseConfig),
-    "sequence": (SequenceModel, SequenceConfig),  # made by palate.train.SequenceTrainer
+    "sequence": (SequenceModel, SequenceConfig),  # made by SequenceTrainer
+    "tuned-dense": (Dense, DenseConfig),  # made by TextTrainer
 }
 
 
@@ -84,6 +85,14 @@ RECIPES: dict[str, Recipe] = {
         meaning="behaviour and text blended: the default",
     ),
     **{part: Recipe((part,), meaning="one part alone") for part in PARTS if part != "popular"},
+    "tuned-dense": Recipe(
+        ("tuned-dense",), {"tuned-dense": {"focus": 4.0}}, meaning="text encoder tuned on the likes, alone"
+    ),
+    "tuned": Recipe(
+        ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "tuned-dense", "sequence"),
+        {"sequence": {"networks": 2}},
+        meaning="balanced with a tuned text encoder beside the frozen one",
+    ),
 }
 
 
@@ -107,7 +116,7 @@ def fit(
     """
     recipe = named(recipe)
     last: tuple[Ranker, ...] = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
-    left_out = unfed(recipe.parts, data) if len(recipe.parts) > 1 else {}
+    left_out = unfed(recipe.parts, data, encoder) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
     config = configured(BlendConfig, {"seconds": budget, "newcomers": newcomers, **recipe.blend}, "blend")
@@ -132,18 +141,21 @@ def named(recipe: str | Recipe) -> Recipe:
     return recipe
 
 
-def unfed(parts: Sequence[str], data: Dataset) -> dict[str, str]:
+def unfed(parts: Sequence[str], data: Dataset, encoder: str = "auto") -> dict[str, str]:
     """The parts that this data set, or this installation, gives nothing to work with, each with the reason."""
     reasons: dict[str, str] = {}
     if data.events.clock == "none" and len(data.events):
         reasons |= dict.fromkeys(("transition", "sequence"), "the log has neither times nor an order")
     if not any(data.items.title) and not any(data.items.description) and not any(data.items.tags):
-        reasons |= dict.fromkeys(("bm25", "dense"), "the items have no texts")
+        reasons |= dict.fromkeys(("bm25", "dense", "tuned-dense"), "the items have no texts")
     likes = int(data.events.liked.sum())
-    if likes < LEAST_TO_TRAIN:
-        reasons.setdefault("sequence", f"{likes:,} likes are too few to train on; it takes {LEAST_TO_TRAIN:,}")
-    if importlib.util.find_spec("torch") is None:
-        reasons["sequence"] = 'torch is not installed; pip install "palate[text]"'
+    for part, package, extra in (("sequence", "torch", "text"), ("tuned-dense", "peft", "train")):
+        if likes < LEAST_TO_TRAIN:
+            reasons.setdefault(part, f"{likes:,} likes are too few to train on; it takes {LEAST_TO_TRAIN:,}")
+        if importlib.util.find_spec(package) is None:
+            reasons[part] = f'{package} is not installed; pip install "palate[{extra}]"'
+    if encoder == "hashing":
+        reasons["tuned-dense"] = "the hashing encoder has nothing to tune"
     if not likes:
         reasons |= dict.fromkeys(("transition", "item-knn", "ease", "ials"), "nobody liked anything")
     return {part: reason for part, reason in reasons.items() if part in parts}
@@ -207,6 +219,11 @@ def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
         from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig  # torch takes seconds to load
 
         return SequenceTrainer(configured(SequenceTrainerConfig, values, name), encoder=make_encoder(encoder))
+    if name == "tuned-dense":
+        from palate.train.text import TextTrainer, TextTrainerConfig  # as above
+
+        model = DEFAULT_MODEL if encoder == "auto" else encoder
+        return TextTrainer(configured(TextTrainerConfig, {"model": model, **values}, name))
     kind, options = PARTS[name]
     config: Any = configured(options, values, name)
     return kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)

@@ -5,12 +5,14 @@ from typing import Any
 
 from palate.build import PARTS
 
-WORDS = {kind.__name__: word for word, (kind, _) in PARTS.items()}
+WORDS = {kind.__name__: word for word, (kind, _) in reversed(PARTS.items())}  # Dense is dense, not tuned-dense
+WORDS |= {"TextTrainer": "tuned-dense", "SequenceTrainer": "sequence"}
 
 
 def sentences(decision: Mapping[str, Any]) -> list[str]:
     """`palate.build.decisions` in sentences: what was left out, what was chosen and why."""
     said = [f"Left out {part}: {reason}." for part, reason in decision.get("left_out", {}).items()]
+    said += [f"{_word(part)}: {_tuning(record)}" for part, record in decision.get("tuned", {}).items()]
     if "held_out" not in decision:
         return said
     n, members = decision["held_out"], decision["members"]
@@ -32,6 +34,17 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     if decision["not_needed"]:
         said.append(f"Not needed, and not in the model: {_listed(decision['not_needed'])}.")
     return said
+
+
+def _tuning(record: Mapping[str, Any]) -> str:
+    if "held_out" not in record:
+        return f"the encoder stays as it was: {record['reason']}."
+    found = record["held_out"]
+    return (
+        f"NDCG@10 of the text encoder on {found['people']} held-out likes {found['before']:.4f} before tuning, "
+        f"{found['after']:.4f} after, change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]; "
+        f"{'the tuned one is used' if record['kept'] else 'it stays as it was'}."
+    )
 
 
 def trials(decision: Mapping[str, Any]) -> list[str]:
@@ -63,4 +76,4 @@ def _listed(parts: Iterable[str]) -> str:
 
 def _word(part: str) -> str:
     """The kind-word of a class that is a part, or that trains one."""
-    return WORDS.get(part.removesuffix("Trainer"), part)
+    return WORDS.get(part, part)

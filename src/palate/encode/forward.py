@@ -1,9 +1,12 @@
 """Texts through a pretrained network in batches of tokens; the only file of inference that loads torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from palate.bars import without_bars
@@ -28,6 +31,13 @@ class Network:
         model = _loaded(folder)
         model.max_seq_length = min(max_tokens, model.max_seq_length or max_tokens)
         return Network(model, dtype == "bf16" or (dtype == "auto" and quick(model.device.type) == torch.bfloat16))
+
+    def with_part(self, files: Mapping[str, NDArray[np.uint8]]) -> "Network":
+        """Itself with a tuned part, packed by `palate.tuning.packed`."""
+        from palate.tuning.packed import unpacked  # optional, and slow to import
+
+        self.model[0].model = unpacked(self.model[0].model, files)
+        return self
 
     @torch.inference_mode()
     def encode(self, texts: list[str], batch_tokens: int) -> Floats:

@@ -3,13 +3,15 @@
 The network is loaded for the first text that is not remembered: a run without new texts never imports torch.
 """
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.assets import fingerprint, model_folder, same_model
 from palate.config import option, options
@@ -46,11 +48,13 @@ class TransformerEncoder:
 
     fingerprint_: sha256 over the model's weights, tokenizer and settings
     dim_: width of the vectors
+    part_: what tuning changed, packed by `palate.tuning.packed`; empty where the model is as it was published
     """
 
     config: TransformerConfig = TransformerConfig()
     fingerprint_: str | None = None
     dim_: int | None = None
+    part_: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def fit(self, texts: Sequence[str], runtime: Runtime) -> Self:
@@ -71,7 +75,7 @@ class TransformerEncoder:
 
     def _vectors(self, texts: list[str]) -> Floats:
         """(N, dim) for N >= 1 texts with their prompts, none of them empty."""
-        space = f"{self._identified} {self.config.max_tokens} {self.config.dtype}"
+        space = f"{self._identified} {self.config.max_tokens} {self.config.dtype}{self._part}"
         return remembered(space, texts, self._computed, keep=self.config.cache)
 
     def _computed(self, texts: list[str]) -> Floats:
@@ -87,7 +91,16 @@ class TransformerEncoder:
             raise MissingExtraError(
                 f'TransformerEncoder: no package {error.name}; pip install "palate[text]"'
             ) from None
-        return Network.open(model_folder(self.config.model), self.config.max_tokens, self.config.dtype)
+        network = Network.open(model_folder(self.config.model), self.config.max_tokens, self.config.dtype)
+        return network.with_part(self.part_) if self.part_ else network
+
+    @cached_property
+    def _part(self) -> str:
+        """A hash of what tuning changed."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.part_.items()):
+            digest.update(f"{name}\x1f{hashlib.sha256(content.tobytes()).hexdigest()}".encode())
+        return f" {digest.hexdigest()}" if self.part_ else ""
 
     @cached_property
     def _identified(self) -> str:

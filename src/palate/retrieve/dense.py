@@ -1,9 +1,10 @@
 """Dense text retrieval: items whose texts mean what the history, the wish or the person's own words mean."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -56,6 +57,7 @@ class Dense:
     vectors_: (n_items, dim) unit rows, zero where the item has no text
     mean_, axes_: (width,) and (width, dim), what is taken away from an encoded text and what it is multiplied by
     declared_: (n_users + 1, dim) unit rows, empty where nothing is declared; the last row is the stranger's
+    record: how the encoder came about where it was tuned, plain values
     """
 
     config: DenseConfig = DenseConfig()
@@ -64,6 +66,7 @@ class Dense:
     mean_: Floats | None = None
     axes_: Floats | None = None
     declared_: sparse.csr_matrix | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
 

@@ -85,6 +85,7 @@ class Blend:
             "not_needed": _names(blend.members[place] for place in range(len(found)) if place not in heard),
             "held_out": len(queries),
             **numbers,
+            **_tuned([one.part for one in found], fitted),
             "trials": tuple(asdict(trial) for one in found for trial in one.trials),
         }
 
@@ -101,7 +102,8 @@ class Blend:
     def _as_given(self, data: Dataset, runtime: Runtime, record: Mapping[str, Any]) -> Fused:
         """The members as they are, with equal weights."""
         members = tuple(within(member, self.config.seconds / len(self.members)) for member in self.members)
-        fused = Fused(members=members, wish_weights=self.wish_weights, record=record).fit(data, runtime)
+        fused = Fused(members=members, wish_weights=self.wish_weights).fit(data, runtime)
+        fused = replace(fused, record={**record, **_tuned(members, fused.members)})
         return self._with_standby(fused, data, runtime)
 
     def _with_standby(self, fused: Fused, data: Dataset, runtime: Runtime) -> Fused:
@@ -151,6 +153,13 @@ def _at(values: Sequence[T], places: Sequence[int]) -> tuple[T, ...]:
 
 def _names(members: Iterable[Retriever]) -> tuple[str, ...]:
     return tuple(type(one).__name__ for one in members)
+
+
+def _tuned(parts: Sequence[Any], fitted: Sequence[Any]) -> dict[str, Any]:
+    """What was written down by parts that tune a language model."""
+    pairs = zip(parts, fitted, strict=True)
+    told = {type(part).__name__: one.record for part, one in pairs if getattr(one, "record", {})}
+    return {"tuned": told} if told else {}
 
 
 def _on_everything(found: Found, data: Dataset, runtime: Runtime) -> Retriever:

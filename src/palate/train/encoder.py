@@ -36,7 +36,7 @@ from palate.train.pairs import Pairs, PairsConfig, pairs
 from palate.train.softmax import in_batch_softmax
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
-from palate.types import NO_ITEM, Bools, Floats, Longs
+from palate.types import NO_ITEM, Bools, Floats, Longs, Ragged
 
 RECORD = "tuning.json"
 
@@ -49,7 +49,11 @@ class EncoderTunerConfig(MethodConfig, PairsConfig, LoopConfig):
     query_prompt: str = option("", 'What the model wants before a person\'s text, "query: " for E5.')
     item_prompt: str = option("", 'What the model wants before an item\'s text, "passage: " for E5.')
     max_tokens: int = option(128, "Tokens after which a text is cut while tuning; the oldest titles go first.", low=8)
-    last: int = option(10, "Liked titles in a person's text, the newest.", low=1)
+    person: str = option(
+        "text", "What stands for a person: one text of what they liked, or the mean of these items' vectors.",
+        choices=("text", "items"),
+    )  # fmt: skip
+    last: int = option(10, "Liked items that tell of a person, the newest.", low=1)
     epochs: int = option(3, "Epochs, at most.", low=1)
     learning_rate: float = option(0.0, "Largest step of the optimiser; 0 takes what the method usually wants.", low=0.0)
     warm_up: float = option(0.1, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
@@ -88,8 +92,13 @@ class EncoderTuner:
         told: after each epoch its number from 1, loss, quality and the seconds so far.
         Raises DataError where items have no texts or likes are too few, StoreError where `out` holds something else.
         """
-        start, config = time.perf_counter(), self.config
         _free(out)
+        learned, record = self.learned(data, runtime, told)
+        return _written(out, learned, model_folder(self.config.model), record)
+
+    def learned(self, data: Dataset, runtime: Runtime, told: Told = lambda _: None) -> tuple[Tuned, dict[str, Any]]:
+        """The tuned network, and its record; as `fit`, but nothing is written except checkpoints."""
+        start, config = time.perf_counter(), self.config
         folder = model_folder(config.model)
         texts = item_texts(data.items, RenderConfig(max_chars=8 * config.max_tokens))
         if not _told(data, texts).any():
@@ -105,7 +114,7 @@ class EncoderTuner:
         diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
         qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
         after = judges.quality(network)
-        record = {
+        return course.tuned, {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
             "seed": runtime.seed,
             "base": base,
@@ -118,7 +127,6 @@ class EncoderTuner:
             "seconds": round(time.perf_counter() - start, 1),
             "peak_mb": _peak_mb(),
         }
-        return _written(out, network, course.tuned, folder, record)
 
     def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:
         n_people = min(self.config.held_out, data.n_users // 2)
@@ -134,9 +142,10 @@ class EncoderTuner:
         half = len(queries) // 2
         sample = runtime.rng("tune.catalogue").permutation(np.flatnonzero(known))
         among = np.union1d(sample[: self.config.catalogue], targets)
-        people = history_texts(queries.histories, data.items.title, person_style(self.config))
-        prompted = (tuple(self.config.query_prompt + one for one in people), self.config.item_prompt)
-        judge = Judge(queries, targets, *prompted, texts, among.astype(np.int32))
+        people = _people(queries.histories, data, self.config)
+        judge = Judge(
+            queries, targets, people, self.config.item_prompt, texts, among.astype(np.int32), self.config.last
+        )
         return rest, judge.take(slice(half)), judge.take(slice(half, None))
 
 
@@ -146,7 +155,7 @@ class _Course:
 
     config: EncoderTunerConfig
     pairs: Pairs
-    people: tuple[str, ...]  # (N) texts of the examples' histories
+    people: tuple[str, ...]  # (N) texts of the examples' histories, none where these are read item by item
     items: tuple[str, ...]  # (n_items)
     network: Network
     tuned: Tuned
@@ -164,7 +173,7 @@ class _Course:
         named = zip(rest.items.title, rest.items.ids.ids, strict=True)
         titled = _told(rest, texts) & np.array([title.strip() not in ("", name) for title, name in named])
         examples = pairs(rest, retriever, titled, config, runtime)
-        people = history_texts(examples.histories, rest.items.title, person_style(config))
+        people = _people(examples.histories, rest, config)
         steps = config.epochs * math.ceil(examples.n_batches(config.batch) / config.accumulate)
         torch.manual_seed(int(runtime.rng("tune.start").integers(2**62)))
         inner = network.model[0]
@@ -199,11 +208,17 @@ class _Course:
         """Of one batch of examples."""
         examples, config = self.pairs, self.config
         hard = examples.hard[rows]
-        needed, place = np.unique(np.concatenate([examples.items[rows], hard[hard != NO_ITEM]]), return_inverse=True)
-        people = self._vectors([config.query_prompt + self.people[row] for row in rows])
+        had = examples.histories.take(rows).last(config.last) if config.person == "items" else Ragged.empty(len(rows))
+        asked = np.concatenate([examples.items[rows], hard[hard != NO_ITEM], had.values])
+        needed, place = np.unique(asked, return_inverse=True)
         vectors = self._vectors([config.item_prompt + self.items[item] for item in needed])  # (distinct items, dim)
         places = np.zeros(hard.shape, np.int64)
-        places[hard != NO_ITEM] = place[len(rows) :]
+        places[hard != NO_ITEM] = place[len(rows) : len(place) - len(had.values)]
+        people = (
+            self._means(vectors[self._tensor(place[len(place) - len(had.values) :])], had)
+            if config.person == "items"
+            else self._vectors([self.people[row] for row in rows])
+        )
         expected = config.log_q * examples.log_expected(config.batch)[examples.items[rows]]
         tell = self._tensor
         loss = in_batch_softmax(
@@ -225,6 +240,11 @@ class _Course:
             vectors: Tensor = model(inputs)["sentence_embedding"]
         return functional.normalize(vectors.float(), dim=-1)
 
+    def _means(self, vectors: Tensor, had: Ragged) -> Tensor:
+        """(B, dim) unit rows in the direction of the means of the vectors (N, dim) that stand in the rows of `had`."""
+        sums = torch.zeros(len(had), vectors.shape[1], device=vectors.device)
+        return functional.normalize(sums.index_add(0, self._tensor(had.row_of), vectors), dim=-1)
+
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.network.model.device)
 
@@ -233,6 +253,14 @@ def _told(data: Dataset, texts: tuple[str, ...]) -> Bools:
     """(n_items,) which have a text; an id that stands in for a missing title is none."""
     named = zip(texts, data.items.ids.ids, strict=True)
     return np.array([text.rstrip(". ") not in ("", name) for text, name in named], np.bool_)
+
+
+def _people(histories: Ragged, data: Dataset, config: EncoderTunerConfig) -> tuple[str, ...]:
+    """(B) texts of histories with the prompt before them; none where histories are read item by item."""
+    if config.person == "items":
+        return ()
+    texts = history_texts(histories, data.items.title, person_style(config))
+    return tuple(config.query_prompt + text for text in texts)
 
 
 def person_style(config: EncoderTunerConfig) -> RenderConfig:
@@ -291,7 +319,7 @@ def _free(out: Path) -> None:
         raise StoreError(f"{out}: exists and is not a tuned encoder; choose another folder or remove it")
 
 
-def _written(out: Path, network: Network, tuned: Tuned, base: Path, record: dict[str, Any]) -> dict[str, Any]:
+def _written(out: Path, tuned: Tuned, base: Path, record: dict[str, Any]) -> dict[str, Any]:
     """The folder in one step: what merges as one model, else the base and the part side by side."""
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
