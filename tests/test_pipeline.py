@@ -29,11 +29,6 @@ class Fixed:
         return Slate.best(items, np.take_along_axis(scores, np.maximum(items, 0), 1), k)
 
 
-class FixedWithLists(Fixed):
-    def for_lists(self):
-        return Backwards(self.n_items)
-
-
 class Backwards(Fixed):
     def scores(self, queries):
         return -super().scores(queries)
@@ -118,7 +113,7 @@ def test_the_basis_says_what_a_list_rests_on():
 
 
 def test_short_lists_from_outside_are_put_in_order_by_what_is_there_for_them():
-    recommender, both = Recommender(FixedWithLists(200)), np.full((2, 150), NO_ITEM, np.int32)
+    recommender, both = Recommender(Fixed(200), lists=Recommender(Backwards(200))), np.full((2, 150), NO_ITEM, np.int32)
     both[0, :3], both[1] = [5, 7, 6], np.arange(150)
     ranked = recommender.rank(queries(2), both)
     assert ranked.items[0, :4].tolist() == [5, 6, 7, NO_ITEM]

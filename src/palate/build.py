@@ -121,12 +121,13 @@ def fit(
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
     config = configured(BlendConfig, {"seconds": budget, "newcomers": newcomers, **recipe.blend}, "blend")
     blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
-    retriever, rankers = blend.fit(data, runtime)
+    retriever, rankers, lists = blend.fit(data, runtime)
     if left_out:
         retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
     if retriever.newcomers and retriever.cold is not None:
         last = (*last, Newcomers(retriever.newcomers, retriever.cold))
-    return Recommender(retriever, (*rankers, *last), guards=(Rules(),), explainer=Evidence())
+    outside = Recommender(lists.retriever, (*lists.rankers, *last)) if lists else None
+    return Recommender(retriever, (*rankers, *last), guards=(Rules(),), explainer=Evidence(), lists=outside)
 
 
 def named(recipe: str | Recipe) -> Recipe:
@@ -220,6 +221,10 @@ def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
 
         return SequenceTrainer(configured(SequenceTrainerConfig, values, name), encoder=make_encoder(encoder))
     if name == "tuned-dense":
+        if encoder == "hashing":
+            raise ConfigError(
+                'recipe part "tuned-dense": the hashing encoder has nothing to tune; name a language model'
+            )
         from palate.train.text import TextTrainer, TextTrainerConfig  # as above
 
         model = DEFAULT_MODEL if encoder == "auto" else encoder

@@ -14,7 +14,6 @@ from palate.runtime import Runtime
 from palate.types import Floats, Ints, Queries, Ragged, Reason, Signals, Slate, Verdict
 
 Source = Literal["history", "text", "popularity"]
-SHORT = 100  # items, at most, of a list from outside that is not like a catalogue
 Reasons = tuple[tuple[tuple[Reason, ...], ...], ...]  # per request, per place
 
 
@@ -58,16 +57,6 @@ class Retriever(Protocol):
 
         among: (B, M) only these, whether seen or not, NO_ITEM where a row has fewer; ties keep the given order.
         """
-        ...
-
-
-@runtime_checkable
-class ListRetriever(Protocol):
-    """A retriever that puts short lists from outside in another order than its own: among a few items from anywhere
-    other things tell than among the first hundred of a catalogue."""
-
-    def for_lists(self) -> Retriever:
-        """What puts lists of at most SHORT items in order."""
         ...
 
 

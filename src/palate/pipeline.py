@@ -1,14 +1,15 @@
 """The path of a request: retrieve -> rank -> guard -> explain, nothing else. Queries in, an Answer out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from palate.contracts import SHORT, Accountable, Explainer, Guard, ListRetriever, Ranker, Retriever
+from palate.contracts import Accountable, Explainer, Guard, Ranker, Retriever
 from palate.errors import ContractError
 from palate.types import NO_ITEM, Answer, Basis, Ints, Queries, Signals, Slate
 
 BLOCK = 512  # requests that go through all stages together
+SHORT = 100  # items, at most, of a list from outside that is not like a catalogue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,6 +17,8 @@ class Recommender:
     """Stages that together answer requests.
 
     breadth: how many candidates are retrieved when there are rankers or guards to choose among them.
+    lists: what puts short lists from outside in order, as among a few items from anywhere other things tell than among
+        the first hundred of a catalogue; None is this itself.
     """
 
     retriever: Retriever
@@ -23,6 +26,7 @@ class Recommender:
     guards: tuple[Guard, ...] = ()
     explainer: Explainer | None = None
     breadth: int = 200
+    lists: "Recommender | None" = None
 
     def recommend(self, queries: Queries, k: int, *, explain: bool = False) -> Answer:
         """The best `k` items for each request, shorter where fewer are permitted; with reasons if asked to explain."""
@@ -40,14 +44,12 @@ class Recommender:
     def rank(self, queries: Queries, items: Ints) -> Slate:
         """The given candidates (B, M), NO_ITEM where a row has fewer, best first; ties keep the given order.
 
-        Short lists are put in order by what the retriever has for them, where it has that.
+        Lists of at most SHORT items go through `lists`.
         """
-        if not isinstance(self.retriever, ListRetriever):
-            return self.score(queries, items)
         short = np.count_nonzero(items != NO_ITEM, axis=1) <= SHORT
         rows = [np.flatnonzero(short), np.flatnonzero(~short)]
-        ways = [replace(self, retriever=self.retriever.for_lists()), self]
-        parts = [way.score(queries.take(own), items[own]) for way, own in zip(ways, rows, strict=True)]
+        pairs = zip((self.lists or self, self), rows, strict=True)
+        parts = [way.score(queries.take(own), items[own]) for way, own in pairs if len(own)]
         return Slate.stack(parts, items.shape[1]).take(np.argsort(np.concatenate(rows)))
 
     def score(self, queries: Queries, items: Ints) -> Slate:

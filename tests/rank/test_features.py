@@ -200,12 +200,10 @@ def test_a_slate_without_its_target_teaches_nothing():
     assert FeatureRanker(SMALL).learn(queries, slate, np.full(5, 99, np.int32), seed=0).boosters_ == ()
 
 
-def test_a_slate_without_signals_keeps_its_order_and_teaches_nothing(ranker):
-    queries, slate, targets = lesson(n=2)
-    bare = replace(slate, signals=None)
-    assert ranker.rank(queries, bare) is bare
+def test_a_slate_without_signals_is_refused(ranker):
+    queries, slate, _ = lesson(n=2)
     with pytest.raises(ContractError, match="no signals"):
-        FeatureRanker(SMALL).learn(queries, bare, targets, seed=0)
+        ranker.rank(queries, replace(slate, signals=None))
 
 
 def test_one_that_has_not_learned_says_so():

@@ -9,11 +9,15 @@ import pytest
 
 from conftest import checkerboard
 from palate.config import option, options
+from palate.rank.features import FeatureRanker
 from palate.retrieve.dense import Dense
+from palate.retrieve.fuse import Fused
 from palate.retrieve.popular import Popular
 from palate.retrieve.top import retrieve_in_blocks
 from palate.retrieve.transition import Transition
-from palate.train.blend import Blend, BlendConfig
+from palate.train.blend import Blend
+from palate.train.holdout import hold_out
+from palate.train.lesson import BlendConfig, Lesson
 from palate.train.logit import Weights
 from retrieve.fakes import WordEncoder, asking, dataset
 
@@ -55,7 +59,7 @@ def learned(runtime, *members, data=None, **options):
 
 
 def test_the_member_that_is_right_is_found(runtime):
-    fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    fused, rankers, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     record = fused.record
     assert record["weights"] == (0, 1)
     assert fused.weights == (1,)
@@ -77,14 +81,14 @@ def test_members_learn_without_the_held_out_likes_and_are_then_fitted_on_all(run
 
 def test_a_sum_that_does_harm_is_not_used(runtime, monkeypatch):
     monkeypatch.setattr("palate.train.choices.conditional_logit", lambda *_: Weights(np.array([1.0, 0.0])))
-    fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    fused, _, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
     assert fused.record["used"] == "best part"
     assert fused.record["weights"] == (0, 1)
     assert fused.record["ndcg@10"]["weighted sum"] < fused.record["ndcg@10"]["best part"]
 
 
 def test_too_few_people_leave_equal_weights_and_say_so(runtime):
-    fused, rankers = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=10))
+    fused, rankers, _ = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=10))
     assert fused.weights == ()
     assert rankers == ()
     assert fused.record == {"members": ("Oracle", "Popular"), "held_out": 5}
@@ -94,7 +98,7 @@ def test_too_few_people_leave_equal_weights_and_say_so(runtime):
 def test_trees_are_used_where_a_sum_cannot_say_it(runtime):
     # one member is right about even, the other about odd items, and each is loud where it is wrong
     board = checkerboard(n_users=400)
-    fused, rankers = learned(runtime, Half(0), Half(1), data=board, held_out=200)
+    fused, rankers, _ = learned(runtime, Half(0), Half(1), data=board, held_out=200)
     ways = fused.record["ndcg@10"]
     assert fused.record["used"] == "trees"
     assert ways["trees"] > ways["weighted sum"]
@@ -106,7 +110,7 @@ def test_trees_are_used_where_a_sum_cannot_say_it(runtime):
 
 @pytest.mark.parametrize(("counts", "read"), [(False, ["Half"]), (True, ["Half", "Popular"])])
 def test_trees_read_popularity_only_where_asked_to(runtime, counts, read):
-    fused, rankers = learned(runtime, Popular(), Half(0), Half(1), data=checkerboard(n_users=400), counts=counts)
+    fused, rankers, _ = learned(runtime, Popular(), Half(0), Half(1), data=checkerboard(n_users=400), counts=counts)
     assert len(rankers) == 1
     slate = fused.retrieve(asking([0]), 5)
     assert sorted({name.split(":")[0] for name in slate.signals.names}) == read
@@ -131,7 +135,7 @@ class Half(Oracle):
 
 def test_popularity_stands_by_for_strangers(runtime):
     board = checkerboard()
-    fused, _ = Blend(members=(oracle(),), standby=Popular()).fit(board, runtime)
+    fused, _, _ = Blend(members=(oracle(),), standby=Popular()).fit(board, runtime)
     assert fused.weights == (1.0, 0.0)
     expected = Popular().fit(board, runtime).retrieve(asking([]), 3).items
     assert fused.retrieve(asking([]), 3).items.tolist() == expected.tolist()
@@ -146,26 +150,26 @@ def test_the_same_seed_learns_the_same(runtime):
 
 @pytest.mark.parametrize("n_people", [5, 30])
 def test_no_more_people_than_asked_for_lose_a_like(runtime, n_people):
-    fused, _ = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=100), held_out=n_people)
+    fused, _, _ = learned(runtime, oracle(), Popular(), data=checkerboard(n_users=100), held_out=n_people)
     assert fused.record["held_out"] == n_people
 
 
 def test_a_single_part_without_options_to_choose_is_only_fitted(runtime):
     one, data = oracle(), checkerboard()
-    fused, rankers = learned(runtime, one, data=data)
+    fused, rankers, _ = learned(runtime, one, data=data)
     assert one.fits == [len(data.events)]
     assert (fused.record, rankers) == ({}, ())
 
 
 def test_candidates_without_anything_liked_teach_no_trees_and_do_no_harm(runtime):
-    fused, rankers = learned(runtime, oracle(sign=-1.0), oracle(sign=-0.5), breadth=1)
+    fused, rankers, _ = learned(runtime, oracle(sign=-1.0), oracle(sign=-0.5), breadth=1)
     assert fused.record["ndcg@10"]["trees"] == fused.record["ndcg@10"]["weighted sum"] == 0
     assert rankers == ()
 
 
 def test_a_member_that_only_wishes_hear_stays(runtime):
     blend = Blend(members=(oracle(), oracle(sign=-1.0)), wish_weights=(0.0, 1.0))
-    fused, _ = blend.fit(checkerboard(), runtime)
+    fused, _, _ = blend.fit(checkerboard(), runtime)
     assert fused.weights == (1, 0)
     assert fused.wish_weights == (0, 1)
 
@@ -181,7 +185,7 @@ class Slow(Oracle):
 
 def test_a_member_that_takes_longer_than_what_is_left_is_left_out(runtime):
     slow = Slow()
-    fused, _ = learned(runtime, oracle(noise=9.0), slow, seconds=0.3)
+    fused, _, _ = learned(runtime, oracle(noise=9.0), slow, seconds=0.3)
     assert fused.record["too_slow"] == ("Slow",)
     assert [one.config.noise for one in fused.members] == [9]
     assert len(slow.fits) == 1
@@ -199,7 +203,7 @@ def test_without_any_time_the_first_member_answers(runtime):
         def refit(self, fitted, data, runtime):
             return fitted
 
-    fused, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
+    fused, _, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
     assert [type(one).__name__ for one in fused.members] == ["Slow"]
     assert trained == [0]
 
@@ -214,7 +218,7 @@ def test_items_that_nobody_liked_are_put_by_their_texts_among_the_others(runtime
     rows = [[4 * int(step) + user % 4 for step in rng.permutation(20)[:8]] for user in range(400)]
     data = dataset(rows, 84, titles=tuple(f"{COLOURS[item % 4]} thing" for item in range(84)))
     members = (Transition(), Dense(encoder=WordEncoder()))
-    fused, _ = Blend(BlendConfig(trees=False), members=members).fit(data, runtime)
+    fused, _, _ = Blend(BlendConfig(trees=False), members=members).fit(data, runtime)
     assert fused.cold.tolist() == [False] * 80 + [True] * 4
     assert fused.cold_weights == fused.record["cold_weights"]
     assert fused.cold_weights[1] > 0
@@ -264,16 +268,28 @@ class Far:
 
 def test_short_lists_from_outside_have_options_and_weights_of_their_own(runtime):
     data = dataset([[100 + user + 2 * step for step in range(4)] for user in range(200)], 600)
-    fused, _ = Blend(members=(Far(), Popular()), config=BlendConfig(trees=False)).fit(data, runtime)
+    fused, _, lists = Blend(members=(Far(), Popular()), config=BlendConfig(trees=False)).fit(data, runtime)
     told = fused.record["lists"]
     assert not fused.members[0].config.far
-    assert fused.for_lists().members[0].config.far
-    assert told["ndcg@10"]["weights of their own"] > told["ndcg@10"]["as in the catalogue"] + 0.2
-    assert told["weights"] == fused.lists.weights
+    assert lists.retriever.members[0].config.far
+    assert told["ndcg@10"]["weighted sum"] > told["ndcg@10"]["as in the catalogue"] + 0.2
+    assert told["weights"] == lists.retriever.weights
 
 
 def test_where_lists_are_no_better_with_their_own_they_are_as_the_catalogue(runtime):
-    fused, _ = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
-    assert fused.for_lists() is fused
-    ways = fused.record["lists"]["ndcg@10"]
-    assert ways["weights of their own"] <= ways["as in the catalogue"]
+    fused, _, lists = learned(runtime, oracle(sign=-1.0), oracle(), trees=False)
+    assert lists is None
+    assert fused.record["lists"]["used"] == "as in the catalogue"
+
+
+def test_lists_have_trees_of_their_own_where_a_sum_cannot_say_it(runtime):
+    _, queries, targets = hold_out(checkerboard(n_users=400), 200, np.random.default_rng(0))
+    members, cold = (Half(0), Half(1)), np.zeros(20, np.bool_)
+    lesson = Lesson(BlendConfig(), members, (), FeatureRanker(), queries, targets, cold, runtime)
+    lists, numbers = lesson.for_lists(Fused(members=members, n_items_=20), ())
+    ways = numbers["ndcg@10"]
+    assert numbers["used"] == "trees"
+    assert ways["trees"] > ways["weighted sum"]
+    given = np.tile(np.arange(20, dtype=np.int32), (5, 1))
+    slate = lists.retriever.retrieve(queries.take(slice(5)), 20, given)
+    assert np.array_equal(np.sort(lists.rankers[0].rank(queries.take(slice(5)), slate).items), given)

@@ -74,5 +74,5 @@ def test_too_few_people_leave_the_encoder_as_it_was(tiny, runtime):
 
 def test_a_blend_tells_what_tuning_brought(board, tiny, runtime):
     config = TextTrainerConfig(model=tiny, **{**OPTIONS, "epochs": 1})
-    fused, _ = Blend(members=(TextTrainer(config),)).fit(board, runtime)
+    fused, _, _ = Blend(members=(TextTrainer(config),)).fit(board, runtime)
     assert set(fused.record["tuned"]) == {"TextTrainer"}

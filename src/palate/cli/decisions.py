@@ -26,11 +26,9 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     if kept := decision.get("newcomers"):
         text = "Of {every} places, at least one is for items that nobody liked yet; with this, NDCG@10 {ndcg@10:.4f}."
         said.append(text.format(**kept))
-    before, after = decision["lists"]["ndcg@10"].values()
-    said.append(
-        f"Short lists from outside: NDCG@10 among {decision['lists']['of']} items {before:.4f} as in the catalogue, "
-        f"{after:.4f} with options and weights of their own; used: {'their own' if after > before else 'the same'}."
-    )
+    lists = decision["lists"]
+    ways = ", ".join(f"{way} {value:.4f}" for way, value in lists["ndcg@10"].items())
+    said.append(f"Short lists from outside, NDCG@10 among {lists['of']} items: {ways}; used: {lists['used']}.")
     if decision["not_needed"]:
         said.append(f"Not needed, and not in the model: {_listed(decision['not_needed'])}.")
     return said

@@ -36,8 +36,7 @@ class FeatureRanker:
     that are like none of those learned from keep near the sum's order, since trees end where the sum goes on. Only what
     retrievers say is read, no ids and by default no counts: a tree that reads an item's count learns how the data were
     cut (in k-core data a rare item must be somebody's held-out like). An item never falls because a part that does more
-    than count, or the sum of all, scores it higher. Requests with a wish or without a history, and slates without
-    signals, keep their order.
+    than count, or the sum of all, scores it higher. Requests with a wish or without a history keep their order.
 
     References: Burges (2010), From RankNet to LambdaRank to LambdaMART, section 4; Lundberg et al. (2020), From local
     explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2, on
@@ -93,7 +92,7 @@ class FeatureRanker:
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
         own = ordered(queries, slate)
-        if slate.signals is None or not own.any():
+        if not own.any():
             return slate
         scores = slate.scores.copy()
         corrections = self._mean(features(queries, slate).values[own])

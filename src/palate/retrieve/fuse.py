@@ -49,7 +49,6 @@ class Fused:
     newcomers: slates of the catalogue hold a cold item for every so many places, of people with a history and no wish,
         for a ranker to place; 0 is as their scores have it
     tells: the places of the members of which slates carry `signals`, for a ranker to read
-    lists: what puts short lists from outside in order; None is this itself
     record: how the weights came about, plain values
     """
 
@@ -62,7 +61,6 @@ class Fused:
     cold_shift: float = 0.0
     newcomers: int = 0
     tells: tuple[int, ...] = ()
-    lists: "Fused | None" = None
     n_items_: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,9 +76,6 @@ class Fused:
 
     def fit(self, data: Dataset, runtime: Runtime) -> Self:
         return replace(self, members=tuple(one.fit(data, runtime) for one in self.members), n_items_=data.n_items)
-
-    def for_lists(self) -> "Fused":
-        return self.lists or self
 
     def scores(self, queries: Queries) -> Floats:
         return self._asked(queries)[0]

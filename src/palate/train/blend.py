@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from palate.contracts import Ranker, Retriever, Trainer
+from palate.contracts import Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
 from palate.runtime import Runtime
 from palate.train.holdout import ENOUGH, hold_out, pretend_cold
-from palate.train.lesson import BlendConfig, Lesson
+from palate.train.lesson import BlendConfig, Lesson, Stages
 from palate.train.search import Found, chosen, has_choices, within
 from palate.types import Bools
 
@@ -51,11 +51,11 @@ class Blend:
     standby: Retriever | None = None
     ranker: FeatureRanker = FeatureRanker()
 
-    def fit(self, data: Dataset, runtime: Runtime) -> tuple[Fused, tuple[Ranker, ...]]:
-        """The retriever, with the record of what was decided, and the rankers to put after it."""
+    def fit(self, data: Dataset, runtime: Runtime) -> Stages:
+        """The retriever, with the record of what was decided, the rankers to put after it, and both for short lists."""
         end = time.perf_counter() + self.config.seconds
         if len(self.members) == 1 and not has_choices(self.members[0]):
-            return self._as_given(data, runtime, {}), ()
+            return Stages(self._as_given(data, runtime, {}))
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
         cold = np.bincount(data.events.item[data.events.liked], minlength=data.n_items) == 0
@@ -66,7 +66,7 @@ class Blend:
             told = np.flatnonzero(queries.has_history)
             queries, targets = queries.take(told), targets[told]
         if len(queries) < ENOUGH:
-            return self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}), ()
+            return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
         found: list[Found] = []
         for place, member in enumerate(self.members):
             share = _left(end) / (len(self.members) - place + 1)
@@ -75,9 +75,9 @@ class Blend:
         blend, found = self._only(in_time), [found[place] for place in in_time]
         fitted = tuple(one.fitted for one in found)
         lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime)
-        fused, rankers, numbers = lesson.learned()
+        (fused, rankers, _), numbers = lesson.learned()
         lists, numbers["lists"] = lesson.for_lists(fused, rankers)
-        heard = sorted({*_heard(fused), *(_heard(lists) if lists else ())})
+        heard = sorted({*_heard(fused), *(_heard(lists.retriever) if lists else ())})
         members = {place: _on_everything(found[place], data, runtime) for place in heard}
         record = {
             "members": _names(self.members),
@@ -92,7 +92,8 @@ class Blend:
         def served(one: Fused) -> Fused:
             return self._with_standby(_served(one, fitted, members, cold), data, runtime)
 
-        return replace(served(fused), lists=lists and served(lists), record=record), rankers
+        outside = Stages(served(lists.retriever), lists.rankers) if lists else None
+        return Stages(replace(served(fused), record=record), rankers, outside)
 
     def _only(self, places: Sequence[int]) -> "Blend":
         """The same with these members."""

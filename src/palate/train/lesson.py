@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,14 @@ class BlendConfig:
     seconds: float = option(math.inf, "Time for all of fitting, about; results then hang on the machine.", low=0.0)
 
 
+class Stages(NamedTuple):
+    """A retriever, what ranks after it, and what puts short lists from outside in order instead of both."""
+
+    retriever: Fused
+    rankers: tuple[Ranker, ...] = ()
+    lists: "Stages | None" = None
+
+
 @dataclass(frozen=True, eq=False)
 class Lesson:
     """What a blend learns from: members fitted without the held-out likes, the requests, and what was liked next.
@@ -51,7 +59,7 @@ class Lesson:
     cold: Bools
     runtime: Runtime
 
-    def learned(self) -> tuple[Fused, tuple[Ranker, ...], dict[str, Any]]:
+    def learned(self) -> tuple[Stages, dict[str, Any]]:
         """What is used, learned from everybody, and the numbers of the decision."""
         choices, alone = from_catalogue(self.members, self.queries, self.targets, self.cold)
         best = int(np.argmax(alone))
@@ -71,35 +79,34 @@ class Lesson:
         if fused.newcomers:
             kept = Newcomers(fused.newcomers, self.cold).rank(self.queries, slates[used])
             numbers["newcomers"] = {"every": fused.newcomers, "ndcg@10": self._quality(kept)}
-        return fused, rankers, numbers
+        return Stages(fused, rankers), numbers
 
-    def for_lists(self, fused: Fused, rankers: Sequence[Ranker]) -> tuple[Fused | None, dict[str, Any]]:
+    def for_lists(self, fused: Fused, rankers: Sequence[Ranker]) -> tuple[Stages | None, dict[str, Any]]:
         """What puts short lists from outside in order where that is better than `fused` and the rankers, and numbers.
 
         What tells the first places of a catalogue apart is not what tells any item from any other, so options that
-        only asking reads, and weights, are learned once more, from lists of a liked item and others from anywhere.
+        only asking reads, weights and trees are learned once more, from lists of a liked item and others from anywhere.
         """
         few = replace(self, queries=self.queries.take(slice(JUDGES)), targets=self.targets[:JUDGES])
         rng = self.runtime.rng("lists")
         others = anywhere(few.queries, few.targets, self.cold, rng)
         lists = rng.permuted(np.hstack([few.targets[:, None], others]), axis=1)
-        own = replace(few, members=tuple(few._asked_best(member, lists) for member in self.members))
-        choices = from_lists(own.members, few.queries, few.targets, others, self.cold)
-        crossed = [
-            own._fused(choices.weights(np.setdiff1d(np.arange(len(few.queries)), half)), tells=False).retrieve(
-                few.queries.take(half), 10, lists[half]
-            )
-            for half in few._halves
-        ]
         slate = fused.retrieve(few.queries, lists.shape[1], lists)
         for ranker in rankers:
             slate = ranker.rank(few.queries, slate)
-        before, after = few._quality(slate), few._quality(few._in_order(crossed))
-        numbers = {"of": ANYWHERE + 1, "ndcg@10": {"as in the catalogue": before, "weights of their own": after}}
-        if after <= before:
+        few = replace(few, members=tuple(few._asked_best(member, lists) for member in self.members))
+        choices = from_lists(few.members, few.queries, few.targets, others, self.cold)
+        slates = {"as in the catalogue": slate, "weighted sum": few._crossed(choices, lists)}
+        if self.config.trees and len(self.members) > 1:
+            slates["trees"] = few._crossed_trees(slates["weighted sum"])
+        ways = {way: few._quality(found) for way, found in slates.items()}
+        used = max(ways, key=lambda way: ways[way])  # of equals the simplest
+        numbers: dict[str, Any] = {"of": ANYWHERE + 1, "ndcg@10": ways, "used": used}
+        if used == "as in the catalogue":
             return None, numbers
-        found = replace(own._fused(choices.weights(), tells=False), newcomers=0)
-        return found, {**numbers, "weights": found.weights}
+        found = replace(few._fused(choices.weights(), tells=used == "trees"), newcomers=0)
+        trees = (few._trees(slates["weighted sum"]),) if used == "trees" else ()
+        return Stages(found, trees), {**numbers, "weights": found.weights}
 
     def _asked_best(self, member: Any, lists: Ints) -> Any:
         """The member with those options that only asking reads with which it is best on these lists."""
@@ -111,12 +118,14 @@ class Lesson:
                 best, most = other, found
         return best
 
-    def _crossed(self, choices: Choices) -> Slate:
-        """(N, breadth) what each half is shown with weights from the other, with signals, in the order of requests."""
+    def _crossed(self, choices: Choices, lists: Ints | None = None) -> Slate:
+        """(N, breadth) what each half is shown of the catalogue, or of lists (N, K), with weights from the other half;
+        with signals, in the order of requests."""
         parts = []
         for half in self._halves:
             fused = self._fused(choices.weights(np.setdiff1d(np.arange(len(self.queries)), half)), tells=True)
-            parts.append(fused.retrieve(self.queries.take(half), self.config.breadth))
+            k = self.config.breadth if lists is None else lists.shape[1]
+            parts.append(fused.retrieve(self.queries.take(half), k, None if lists is None else lists[half]))
         return self._in_order(parts)
 
     def _crossed_trees(self, slate: Slate) -> Slate:
