@@ -117,9 +117,9 @@ class Dense:
         weights = history_matrix(queries.histories, len(vectors), config.last, config.decay)
         scores = np.zeros((len(queries), len(vectors)), np.float32)
         for row, (start, stop) in enumerate(pairwise(weights.indptr)):
-            own = weights.data[start:stop, None] / weights.data[start:stop].sum()
             near = product(config.focus * vectors[weights.indices[start:stop]], vectors.T)
-            scores[row] = np.log((own * np.exp(near)).sum(axis=0)) / config.focus
+            own = weights.data[start:stop] / weights.data[start:stop].sum()
+            scores[row] = np.log(own @ np.exp(near, out=near)) / config.focus
         return scores
 
     @cached_property
