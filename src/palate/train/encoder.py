@@ -34,6 +34,7 @@ from palate.train.judge import Judge
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.pairs import Pairs, PairsConfig, pairs
 from palate.train.softmax import in_batch_softmax
+from palate.train.track import concluded
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
 from palate.types import NO_ITEM, Bools, Floats, Longs
@@ -118,6 +119,7 @@ class EncoderTuner:
             "seconds": round(time.perf_counter() - start, 1),
             "peak_mb": _peak_mb(),
         }
+        concluded(runtime, name, record["held_out"])
         return _written(out, network, course.tuned, folder, record)
 
     def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:

@@ -1,12 +1,9 @@
 """A model, its batches and a measure of quality to the best weights: optimiser, schedule, early stop, checkpoints."""
 
-import importlib.util
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ from torch import Tensor, nn
 from palate.config import option, options
 from palate.runtime import Runtime, log
 from palate.train import checkpoint
+from palate.train.track import tracked
 
 Batch = Any
 BETAS = (0.9, 0.98)
@@ -68,13 +66,13 @@ def train(
 
     AdamW (Loshchilov and Hutter, 2019, ICLR), warmed up, then falling to zero linearly. Where the runtime has a work
     folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
-    result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
-    `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
+    result as if it had never stopped. `runtime.track` shows the options and each epoch's numbers. When `seconds` are
+    over, training ends within the epoch; how far it got then hangs on the machine.
 
     accumulate: batches whose gradients are averaged before a step.
     after_step: told the step, counted from 0, while its gradients are still there.
     after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written; returns further
-        numbers by name, for TensorBoard.
+        numbers by name, to be shown.
     """
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
@@ -82,7 +80,7 @@ def train(
     saved = runtime.work / f"{name}.safetensors" if runtime.work else None
     best, qualities = checkpoint.read(saved, model, optimiser) if saved else ({}, [])
     clock = _Clock(config.epochs * epochs.n_batches, config.seconds)
-    with _scalars(runtime.work, name, len(qualities)) as scalar:
+    with tracked(runtime, name, asdict(config), len(qualities)) as note:
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
             if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
@@ -92,10 +90,8 @@ def train(
             if qualities[-1] >= max(qualities):
                 best = {key: value.clone() for key, value in model.state_dict().items()}
             log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
-            scalar("loss", loss, epoch)
-            scalar("quality", qualities[-1], epoch)
-            for what, value in after_epoch(epoch, loss, qualities[-1]).items():
-                scalar(what, value, epoch)
+            further = after_epoch(epoch, loss, qualities[-1])
+            note({"loss": loss, "quality": qualities[-1], **further}, epoch)
             if saved:
                 checkpoint.write(saved, model, optimiser, best, qualities)
     model.load_state_dict(best)
@@ -163,15 +159,3 @@ def pace(done: float, warm_up: float) -> float:
 def _stale(qualities: list[float], patience: int) -> bool:
     """Whether the last `patience` epochs brought nothing better."""
     return len(qualities) > patience and max(qualities[-patience:]) < max(qualities)
-
-
-@contextmanager
-def _scalars(folder: Path | None, name: str, first: int) -> Iterator[Callable[[str, float, int], object]]:
-    """A function that notes a number by name and epoch, from the epoch `first` on."""
-    if not folder or importlib.util.find_spec("tensorboard") is None:
-        yield lambda *_: None
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder / name), purge_step=first) as writer:
-        yield writer.add_scalar

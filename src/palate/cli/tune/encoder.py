@@ -6,11 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
+from palate.cli.options import (
+    Budget,
+    Events,
+    Items,
+    Json,
+    Liked,
+    Seed,
+    Track,
+    Users,
+    named,
+    seconds_of,
+    show_json,
+    tracking,
+)
 from palate.config import configured
 from palate.data.read import read
 from palate.errors import ConfigError, MissingExtraError
-from palate.runtime import Runtime
 from palate.tuning.methods import METHODS
 
 EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
@@ -29,6 +41,7 @@ def encoder(
         str | None, typer.Option("--set", help="Further options of EncoderTunerConfig, as name=value,name=value.")
     ] = None,
     budget: Budget = None,
+    track: Track = "tensorboard",
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -49,9 +62,9 @@ def encoder(
         if name in further:
             raise ConfigError(f"set: {name} is given by {word}")
     config = configured(EncoderTunerConfig, {**values, **further}, "set")
-    data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
-    runtime = Runtime(seed=seed, quiet=False, work=work)
+    runtime = tracking(seed, out, track, work)
+    data = read(source, events=events, items=items, users=users, liked=liked)
     record = EncoderTuner(config).fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
     shutil.rmtree(work, ignore_errors=True)
     if as_json:
