@@ -62,6 +62,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def n_processes() -> int:
+    """How many processes were launched together to train one network."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def threads() -> int:
     """How many threads native code may use: the processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

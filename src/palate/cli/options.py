@@ -63,13 +63,13 @@ Track = Annotated[
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def seconds_of(text: str | None) -> float:
+def seconds_of(text: str | None, option: str = "budget") -> float:
     """The seconds in "90s", "10m" or "1h"; infinite if None. Raises ConfigError."""
     if text is None:
         return math.inf
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if not found or not float(found[1]):
-        raise ConfigError(f'budget: "{text}" is not a time; write for example 90s, 10m or 1h')
+        raise ConfigError(f'{option}: "{text}" is not a time; write for example 90s, 10m or 1h')
     return float(found[1]) * SECONDS[found[2]]
 
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from palate.assets import fingerprint, model_folder
 from palate.bars import without_bars
-from palate.config import option, options
+from palate.config import Span, option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
 from palate.encode.forward import BASE, PART, Network
@@ -51,15 +51,23 @@ class EncoderTunerConfig(MethodConfig, PairsConfig, LoopConfig):
     item_prompt: str = option("", 'What the model wants before an item\'s text, "passage: " for E5.')
     max_tokens: int = option(128, "Tokens after which a text is cut while tuning; the oldest titles go first.", low=8)
     last: int = option(10, "Liked titles in a person's text, the newest.", low=1)
-    epochs: int = option(3, "Epochs, at most.", low=1)
+    epochs: int = option(3, "Epochs, at most.", low=1, search=Span(1, 5))
     learning_rate: float = option(0.0, "Largest step of the optimiser; 0 takes what the method usually wants.", low=0.0)
+    pace: float = option(1.0, "The learning rate is multiplied by it.", low=0.0, search=Span(0.2, 5.0, log=True))
     warm_up: float = option(0.1, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
     weight_decay: float = option(0.01, "Pull of what learns towards 0.", low=0.0)
     clip: float = option(1.0, "Length at which a gradient is cut.", low=0.0)
     accumulate: int = option(1, "Batches whose gradients are averaged before a step.", low=1)
     patience: int = option(2, "Epochs without a better result before training ends.", low=1)
-    temperature: float = option(0.05, "Cosines are divided by it: smaller looks at the nearest more.", low=0.001)
-    log_q: float = option(1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0)
+    temperature: float = option(
+        0.05,
+        "Cosines are divided by it: smaller looks at the nearest more.",
+        low=0.001,
+        search=Span(0.02, 0.2, log=True),
+    )
+    log_q: float = option(
+        1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0, search=Span(0.0, 1.0)
+    )
     held_out: int = option(
         400, "People whose last like is held out: half choose the epoch, half judge.", low=2 * ENOUGH
     )
@@ -80,24 +88,27 @@ class EncoderTuner:
     config: EncoderTunerConfig = EncoderTunerConfig()
     retriever: Retriever = field(default_factory=ItemKNN)
 
-    def fit(self, data: Dataset, out: Path, runtime: Runtime, told: Told = lambda _: None) -> dict[str, Any]:
+    def fit(
+        self, data: Dataset, out: Path, runtime: Runtime, told: Told = lambda _: None, *, judged: bool = True
+    ) -> dict[str, Any]:
         """Writes the tuned encoder to the folder `out`, which `TransformerEncoder` opens, and returns its record.
 
         What merges is in sentence-transformers' layout; else `base` and `adapter` lie side by side. Goes on from a
         checkpoint in `runtime.work`, if there is one of this seed, these options, this data and this model.
 
         told: after each epoch its number from 1, loss, quality and the seconds so far.
+        judged: whether those who judge are asked; a search asks them about its best trial alone.
         Raises DataError where items have no texts or likes are too few, StoreError where `out` holds something else.
         """
         start, config = time.perf_counter(), self.config
-        _free(out)
+        free(out)
         folder = model_folder(config.model)
-        texts = item_texts(data.items, RenderConfig(max_chars=8 * config.max_tokens))
+        texts = self._texts(data)
         if not _told(data, texts).any():
             raise DataError("items: none has a title, description or tags, so there is nothing for an encoder to read")
         rest, judges, choosers = self._held_out(data, texts, runtime)
         network = Network.open(folder, config.max_tokens, "auto")
-        before = judges.quality(network)
+        before = judges.quality(network) if judged else None
         judging = time.perf_counter() - start
         course = _Course.of(config, rest, self.retriever.fit(rest, runtime), texts, network, runtime)
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
@@ -105,7 +116,7 @@ class EncoderTuner:
         name = course.name(base, data, runtime)
         diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
         qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
-        after = judges.quality(network)
+        compared = {"held_out": _compared(before, judges.quality(network))} if before is not None else {}
         record = {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
             "seed": runtime.seed,
@@ -115,12 +126,22 @@ class EncoderTuner:
             "trainable": course.tuned.trainable(),
             "weights": sum(value.numel() for value in course.tuned.model.parameters()),
             "epochs": diary.upto(len(qualities)),
-            "held_out": _compared(before, after),
+            **compared,
             "seconds": round(time.perf_counter() - start, 1),
             "peak_mb": _peak_mb(),
         }
-        concluded(runtime, name, record["held_out"])
+        concluded(runtime, name, compared.get("held_out", {}))
         return _written(out, network, course.tuned, folder, record)
+
+    def judged(self, data: Dataset, out: Path, runtime: Runtime) -> dict[str, float]:
+        """What those who judge say of the folder `out`, which was tuned with this seed, and of the model before."""
+        _, judges, _ = self._held_out(data, self._texts(data), runtime)
+        folders = (model_folder(self.config.model), out)
+        before, after = (judges.quality(Network.open(one, self.config.max_tokens, "auto")) for one in folders)
+        return _compared(before, after)
+
+    def _texts(self, data: Dataset) -> tuple[str, ...]:
+        return item_texts(data.items, RenderConfig(max_chars=8 * self.config.max_tokens))
 
     def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:
         n_people = min(self.config.held_out, data.n_users // 2)
@@ -183,7 +204,7 @@ class _Course:
 
     def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
         config = self.config
-        rate = config.learning_rate or METHODS[config.method].learning_rate
+        rate = config.pace * (config.learning_rate or METHODS[config.method].learning_rate)
         return train(
             self.tuned,
             self.loss,
@@ -288,7 +309,8 @@ def _shorten(model: SentenceTransformer, room: int) -> None:
     model.max_seq_length = min(model.max_seq_length or room, room)
 
 
-def _free(out: Path) -> None:
+def free(out: Path) -> None:
+    """Raises StoreError where the folder holds something else than a tuned encoder."""
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file())):
         raise StoreError(f"{out}: exists and is not a tuned encoder; choose another folder or remove it")
 

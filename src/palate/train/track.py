@@ -38,6 +38,8 @@ def tracked(runtime: Runtime, name: str, options: Mapping[str, Any], first: int 
 
 def concluded(runtime: Runtime, name: str, numbers: Mapping[str, float]) -> None:
     """Note what came out of a run when all is over, each number as "final.NAME"."""
+    if not numbers:
+        return
     with tracked(runtime, name, {}) as note:
         note({f"final.{what}": value for what, value in numbers.items()}, 0)
 
