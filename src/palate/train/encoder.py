@@ -27,12 +27,13 @@ from palate.data.dataset import Dataset
 from palate.encode.forward import BASE, PART, Network
 from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
-from palate.runtime import Runtime
+from palate.runtime import Runtime, n_processes, rank
 from palate.text.render import RenderConfig, history_texts, item_texts
 from palate.train.holdout import ENOUGH, hold_out
 from palate.train.judge import Judge
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.pairs import Pairs, PairsConfig, pairs
+from palate.train.processes import gathered, joined, share
 from palate.train.softmax import in_batch_softmax
 from palate.train.track import concluded
 from palate.tuning.methods import METHODS, MethodConfig
@@ -101,6 +102,7 @@ class EncoderTuner:
         Raises DataError where items have no texts or likes are too few, StoreError where `out` holds something else.
         """
         start, config = time.perf_counter(), self.config
+        joined()
         free(out)
         folder = model_folder(config.model)
         texts = self._texts(data)
@@ -108,7 +110,7 @@ class EncoderTuner:
             raise DataError("items: none has a title, description or tags, so there is nothing for an encoder to read")
         rest, judges, choosers = self._held_out(data, texts, runtime)
         network = Network.open(folder, config.max_tokens, "auto")
-        before = judges.quality(network) if judged else None
+        before = judges.quality(network) if judged and not rank() else None
         judging = time.perf_counter() - start
         course = _Course.of(config, rest, self.retriever.fit(rest, runtime), texts, network, runtime)
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
@@ -131,7 +133,7 @@ class EncoderTuner:
             "peak_mb": _peak_mb(),
         }
         concluded(runtime, name, compared.get("held_out", {}))
-        return _written(out, network, course.tuned, folder, record)
+        return record if rank() else _written(out, network, course.tuned, folder, record)
 
     def judged(self, data: Dataset, out: Path, runtime: Runtime) -> dict[str, float]:
         """What those who judge say of the folder `out`, which was tuned with this seed, and of the model before."""
@@ -214,6 +216,7 @@ class _Course:
             runtime,
             name,
             accumulate=config.accumulate,
+            shared=True,
             after_step=self.tuned.stepped,
             after_epoch=diary.note,
         )
@@ -237,16 +240,18 @@ class _Course:
             tell(examples.clash(rows)),
             tell(hard == NO_ITEM),
         )
-        return loss + self.tuned.penalty()
+        return loss + self.tuned.penalty() / n_processes()
 
     def _vectors(self, texts: list[str]) -> Tensor:
-        """(N, dim) unit rows, with gradients."""
-        model = self.network.model
+        """(N, dim) unit rows, with gradients for this process's share of them."""
+        model, n, mine = self.network.model, len(texts), share(len(texts))
+        n_mine = mine.stop - mine.start
+        texts = texts[mine] or texts[:1]  # a network is not asked about nothing
         tokens = {name: part for name, part in model.preprocess(texts).items() if isinstance(part, Tensor)}
         inputs = {name: part.to(model.device) for name, part in tokens.items()}
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.network.bf16):
             vectors: Tensor = model(inputs)["sentence_embedding"]
-        return functional.normalize(vectors.float(), dim=-1)
+        return gathered(functional.normalize(vectors.float(), dim=-1)[:n_mine], n)
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.network.model.device)
@@ -274,6 +279,8 @@ class _Diary:
     def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
         row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
         self.rows[epoch + 1] = row
+        if rank():
+            return {}
         self.told(row)
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,9 @@ from optuna.trial import FrozenTrial, TrialState
 from palate.config import Span
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
-from palate.runtime import Runtime, n_processes
+from palate.runtime import Runtime
 from palate.train.encoder import RECORD, free
+from palate.train.processes import alone
 from palate.train.track import concluded
 from palate.tuning.methods import METHODS
 
@@ -63,8 +64,7 @@ def search(
     fixed: options that stay as they are; so do those that are not at their defaults.
     told: after each trial its row of the trace.
     """
-    if n_processes() > 1:
-        raise ConfigError("search: runs in one process; start it without a launcher")
+    alone("search")
     free(out)
     space = searched(tuner.config, fixed)
     if not space:

@@ -24,6 +24,7 @@ from palate.cli.tune.searched import SearchTime, Trials, search_wanted
 from palate.config import configured
 from palate.data.read import read
 from palate.errors import ConfigError, MissingExtraError
+from palate.runtime import rank
 from palate.tuning.methods import METHODS
 
 EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
@@ -79,6 +80,8 @@ def encoder(
         record = wanted.run(tuner, data, out, runtime, fixed=fixed, quiet=as_json)
     else:
         record = tuner.fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
+    if rank():  # of several processes the first one tells and tidies up
+        return
     shutil.rmtree(work, ignore_errors=True)
     if as_json:
         show_json({**record, "folder": str(out)})
