@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from palate.evaluation.compare import Interval
 
@@ -104,7 +105,7 @@ def trace_plot(trials: Sequence[Mapping[str, Any]], label: str) -> str:
         )
         for pruned, marker, name in ((False, "o", "ran to its end"), (True, "x", "ended early")):
             axes.plot(*found[pruned], marker, color=COLOURS[int(pruned)], clip_on=False, label=name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
         axes.set_ylabel(label)
         axes.grid(axis="y", alpha=0.25)

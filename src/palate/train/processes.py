@@ -3,6 +3,7 @@
 `accelerate launch` or `torchrun` starts them and tells them apart in their environment.
 """
 
+import os
 from itertools import pairwise
 from typing import TypeVar
 
@@ -18,9 +19,9 @@ T = TypeVar("T")
 def joined() -> None:
     """This process meets the others; nothing where it is alone, or has met them."""
     if n_processes() > 1 and not distributed.is_initialized():
-        from accelerate import PartialState  # slow to import
-
-        PartialState()
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
 
 def alone(what: str) -> None:
