@@ -13,6 +13,15 @@ from palate.errors import ConfigError
 C = TypeVar("C")
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Span:
+    """Numbers from `low` to `high`, both included; log: any factor is as likely as any other."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
 def option(
     default: Any,
     meaning: str,
@@ -21,18 +30,20 @@ def option(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     tries: tuple[Any, ...] = (),
+    search: Span | tuple[Any, ...] = (),
     asking: bool = False,
     about_values: bool = False,
 ) -> Any:
     """Declare one option of a configuration: its default, what it means and what it may be (bounds included).
 
     tries: values worth trying when the option is chosen on validation; none if it is not.
+    search: where a search of a tuner's options looks, the default included; nowhere if it stays as it is.
     asking: whether it is read only when a request is answered, so that another value needs no new fit.
     about_values: whether it is about tags and attributes, so that without any another value changes nothing.
     """
     rules = {"low": low, "high": high, "choices": choices}
-    metadata = {"meaning": meaning, **rules, "tries": tries, "asking": asking, "about_values": about_values}
-    return dataclasses.field(default=default, metadata=metadata)
+    chosen = {"tries": tries, "search": search, "asking": asking, "about_values": about_values}
+    return dataclasses.field(default=default, metadata={"meaning": meaning, **rules, **chosen})
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

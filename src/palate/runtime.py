@@ -12,9 +12,13 @@ from typing import TypeVar
 import numpy as np
 import platformdirs
 
+from palate.errors import ConfigError
+
 T = TypeVar("T")
 
 log = logging.getLogger("palate")
+
+TRACKERS = ("tensorboard", "wandb", "mlflow", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,19 @@ class Runtime:
     seed: the one seed of the run; `rng` derives an independent stream for each name from it.
     quiet: no progress bars.
     work: where long runs keep checkpoints and curves, so that they can go on after being killed; None keeps nothing.
+    track: what shows the numbers of training while it runs, one of `TRACKERS`.
+    curves: where that writes its files; beside the checkpoints in `work` if None.
     """
 
     seed: int = 0
     quiet: bool = True
     work: Path | None = None
+    track: str = "tensorboard"
+    curves: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.track not in TRACKERS:
+            raise ConfigError(f"track: {self.track!r} is not one of {', '.join(TRACKERS)}")
 
     def rng(self, name: str) -> np.random.Generator:
         """An independent random stream for `name`, the same on every run with this seed."""
@@ -43,6 +55,16 @@ class Runtime:
         from rich.progress import track
 
         yield from track(steps, label, total=total, console=Console(stderr=True), transient=True)
+
+
+def rank() -> int:
+    """The number of this process among those that were launched together; 0 is the first, which alone writes."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def n_processes() -> int:
+    """How many processes were launched together to train one network."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def threads() -> int:

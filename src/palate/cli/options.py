@@ -3,12 +3,14 @@
 import json
 import math
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from palate.errors import ConfigError
-from palate.runtime import Runtime
+from palate.runtime import TRACKERS, Runtime
+from palate.train.track import require
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Seed = Annotated[int, typer.Option("--seed", help="The one seed of the run.", min=0)]
@@ -50,16 +52,24 @@ Newcomers = Annotated[
         help="Of so many places of a list, at least one is for items that nobody has liked yet; 0 keeps none.",
     ),
 ]
+Track = Annotated[
+    str,
+    typer.Option(
+        "--track",
+        help=f"What shows the numbers of training, one of: {', '.join(TRACKERS)}. Files lie in OUT.curves; nothing "
+        "leaves the machine unless WANDB_MODE=online or MLFLOW_TRACKING_URI say so.",
+    ),
+]
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def seconds_of(text: str | None) -> float:
+def seconds_of(text: str | None, option: str = "budget") -> float:
     """The seconds in "90s", "10m" or "1h"; infinite if None. Raises ConfigError."""
     if text is None:
         return math.inf
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if not found or not float(found[1]):
-        raise ConfigError(f'budget: "{text}" is not a time; write for example 90s, 10m or 1h')
+        raise ConfigError(f'{option}: "{text}" is not a time; write for example 90s, 10m or 1h')
     return float(found[1]) * SECONDS[found[2]]
 
 
@@ -88,6 +98,16 @@ def _plain(value: str) -> int | float | str:
 def watched(seed: int) -> Runtime:
     """The runtime of a command: progress is shown when a person watches."""
     return Runtime(seed=seed, quiet=False)
+
+
+def tracking(seed: int, out: Path, track: str, work: Path | None = None) -> Runtime:
+    """The runtime of a command that trains and writes to `out`: curves lie beside it.
+
+    Raises ConfigError for an unknown tracker, MissingExtraError for one that is not installed.
+    """
+    runtime = Runtime(seed=seed, quiet=False, work=work, track=track, curves=out.with_name(f"{out.name}.curves"))
+    require(track)
+    return runtime
 
 
 def show_json(value: Any) -> None:

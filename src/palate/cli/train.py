@@ -19,11 +19,12 @@ from palate.cli.options import (
     Newcomers,
     Quarantine,
     Seed,
+    Track,
     Users,
     named,
     seconds_of,
     show_json,
-    watched,
+    tracking,
 )
 from palate.data.read import read
 from palate.model import fit
@@ -41,6 +42,7 @@ def train(
     diversify: Diversify = None,
     budget: Budget = None,
     newcomers: Newcomers = BlendConfig.newcomers,
+    track: Track = "none",
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -51,6 +53,7 @@ def train(
 ) -> None:
     """Train a recipe on a folder of data and save the model."""
     wanted, allowed = named(diversify, "diversify"), seconds_of(budget)
+    runtime = tracking(seed, out, track)
     data = read(
         source,
         events=events,
@@ -68,7 +71,7 @@ def train(
         diversify=wanted,
         budget=allowed,
         newcomers=newcomers,
-        runtime=watched(seed),
+        runtime=runtime,
     )
     model.save(out)
     seconds = time.perf_counter() - start

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from palate.evaluation.compare import Interval
 
@@ -85,6 +86,31 @@ def trade_plot(gain: str, values: Mapping[str, Sequence[tuple[float, float, Inte
         axes.set_ylabel(label)
         axes.grid(alpha=0.25)
         return _svg(figure, f"{label} over {gain} of {', '.join(values)}, with 95 % intervals")
+
+
+def trace_plot(trials: Sequence[Mapping[str, Any]], label: str) -> str:
+    """The trials of a search in order: a circle for each, a cross where it was ended early, and the best so far."""
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": "trace"}):
+        figure = Figure(figsize=(5.4, 3.0), layout="constrained")
+        axes = figure.subplots()
+        found: dict[bool, tuple[list[int], list[float]]] = {True: ([], []), False: ([], [])}
+        best: list[float] = []
+        for row in trials:
+            places, values = found[bool(row["pruned"])]
+            places.append(row["trial"])
+            values.append(row["quality"])
+            best.append(max(found[False][1], default=row["quality"]))
+        axes.step(
+            [row["trial"] for row in trials], best, where="post", color=COLOURS[0], alpha=0.5, label="best so far"
+        )
+        for pruned, marker, name in ((False, "o", "ran to its end"), (True, "x", "ended early")):
+            axes.plot(*found[pruned], marker, color=COLOURS[int(pruned)], clip_on=False, label=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("trial")
+        axes.set_ylabel(label)
+        axes.grid(axis="y", alpha=0.25)
+        axes.legend(frameon=False)
+        return _svg(figure, f"{label} of {len(trials)} trials")
 
 
 def legend(names: Sequence[str]) -> list[str]:

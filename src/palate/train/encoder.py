@@ -21,19 +21,21 @@ from torch.nn import functional
 
 from palate.assets import fingerprint, model_folder
 from palate.bars import without_bars
-from palate.config import option, options
+from palate.config import Span, option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
 from palate.encode.forward import BASE, PART, Network
 from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
-from palate.runtime import Runtime
+from palate.runtime import Runtime, n_processes, rank
 from palate.text.render import RenderConfig, history_texts, item_texts
 from palate.train.holdout import ENOUGH, hold_out
 from palate.train.judge import Judge
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.pairs import Pairs, PairsConfig, pairs
+from palate.train.processes import gathered, joined, share
 from palate.train.softmax import in_batch_softmax
+from palate.train.track import concluded
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
 from palate.types import NO_ITEM, Bools, Floats, Longs, Ragged
@@ -54,15 +56,23 @@ class EncoderTunerConfig(MethodConfig, PairsConfig, LoopConfig):
         choices=("text", "items"),
     )  # fmt: skip
     last: int = option(10, "Liked items that tell of a person, the newest.", low=1)
-    epochs: int = option(3, "Epochs, at most.", low=1)
+    epochs: int = option(3, "Epochs, at most.", low=1, search=Span(1, 5))
     learning_rate: float = option(0.0, "Largest step of the optimiser; 0 takes what the method usually wants.", low=0.0)
+    pace: float = option(1.0, "The learning rate is multiplied by it.", low=0.0, search=Span(0.2, 5.0, log=True))
     warm_up: float = option(0.1, "Share of the run in which the step grows; then it falls to 0.", low=0.0, high=1.0)
     weight_decay: float = option(0.01, "Pull of what learns towards 0.", low=0.0)
     clip: float = option(1.0, "Length at which a gradient is cut.", low=0.0)
     accumulate: int = option(1, "Batches whose gradients are averaged before a step.", low=1)
     patience: int = option(2, "Epochs without a better result before training ends.", low=1)
-    temperature: float = option(0.05, "Cosines are divided by it: smaller looks at the nearest more.", low=0.001)
-    log_q: float = option(1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0)
+    temperature: float = option(
+        0.05,
+        "Cosines are divided by it: smaller looks at the nearest more.",
+        low=0.001,
+        search=Span(0.02, 0.2, log=True),
+    )
+    log_q: float = option(
+        1.0, "Share of the correction for popular negatives, 0 none.", low=0.0, high=1.0, search=Span(0.0, 1.0)
+    )
     held_out: int = option(
         400, "People whose last like is held out: half choose the epoch, half judge.", low=2 * ENOUGH
     )
@@ -83,29 +93,35 @@ class EncoderTuner:
     config: EncoderTunerConfig = EncoderTunerConfig()
     retriever: Retriever = field(default_factory=ItemKNN)
 
-    def fit(self, data: Dataset, out: Path, runtime: Runtime, told: Told = lambda _: None) -> dict[str, Any]:
+    def fit(
+        self, data: Dataset, out: Path, runtime: Runtime, told: Told = lambda _: None, *, judged: bool = True
+    ) -> dict[str, Any]:
         """Writes the tuned encoder to the folder `out`, which `TransformerEncoder` opens, and returns its record.
 
         What merges is in sentence-transformers' layout; else `base` and `adapter` lie side by side. Goes on from a
         checkpoint in `runtime.work`, if there is one of this seed, these options, this data and this model.
 
         told: after each epoch its number from 1, loss, quality and the seconds so far.
+        judged: whether those who judge are asked; a search asks them about its best trial alone.
         Raises DataError where items have no texts or likes are too few, StoreError where `out` holds something else.
         """
-        _free(out)
-        learned, record = self.learned(data, runtime, told)
-        return _written(out, learned, model_folder(self.config.model), record)
+        joined()
+        free(out)
+        learned, record = self.learned(data, runtime, told, judged=judged)
+        return record if rank() else _written(out, learned, model_folder(self.config.model), record)
 
-    def learned(self, data: Dataset, runtime: Runtime, told: Told = lambda _: None) -> tuple[Tuned, dict[str, Any]]:
+    def learned(
+        self, data: Dataset, runtime: Runtime, told: Told = lambda _: None, *, judged: bool = True
+    ) -> tuple[Tuned, dict[str, Any]]:
         """The tuned network, and its record; as `fit`, but nothing is written except checkpoints."""
         start, config = time.perf_counter(), self.config
         folder = model_folder(config.model)
-        texts = item_texts(data.items, RenderConfig(max_chars=8 * config.max_tokens))
+        texts = self._texts(data)
         if not _told(data, texts).any():
             raise DataError("items: none has a title, description or tags, so there is nothing for an encoder to read")
         rest, judges, choosers = self._held_out(data, texts, runtime)
         network = Network.open(folder, config.max_tokens, "auto")
-        before = judges.quality(network)
+        before = judges.quality(network) if judged and not rank() else None
         judging = time.perf_counter() - start
         course = _Course.of(config, rest, self.retriever.fit(rest, runtime), texts, network, runtime)
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
@@ -113,8 +129,8 @@ class EncoderTuner:
         name = course.name(base, data, runtime)
         diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
         qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
-        after = judges.quality(network)
-        return course.tuned, {
+        compared = {"held_out": _compared(before, judges.quality(network))} if before is not None else {}
+        record = {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
             "seed": runtime.seed,
             "base": base,
@@ -123,10 +139,22 @@ class EncoderTuner:
             "trainable": course.tuned.trainable(),
             "weights": sum(value.numel() for value in course.tuned.model.parameters()),
             "epochs": diary.upto(len(qualities)),
-            "held_out": _compared(before, after),
+            **compared,
             "seconds": round(time.perf_counter() - start, 1),
             "peak_mb": _peak_mb(),
         }
+        concluded(runtime, name, compared.get("held_out", {}))
+        return course.tuned, record
+
+    def judged(self, data: Dataset, out: Path, runtime: Runtime) -> dict[str, float]:
+        """What those who judge say of the folder `out`, which was tuned with this seed, and of the model before."""
+        _, judges, _ = self._held_out(data, self._texts(data), runtime)
+        folders = (model_folder(self.config.model), out)
+        before, after = (judges.quality(Network.open(one, self.config.max_tokens, "auto")) for one in folders)
+        return _compared(before, after)
+
+    def _texts(self, data: Dataset) -> tuple[str, ...]:
+        return item_texts(data.items, RenderConfig(max_chars=8 * self.config.max_tokens))
 
     def _held_out(self, data: Dataset, texts: tuple[str, ...], runtime: Runtime) -> tuple[Dataset, Judge, Judge]:
         n_people = min(self.config.held_out, data.n_users // 2)
@@ -190,7 +218,7 @@ class _Course:
 
     def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
         config = self.config
-        rate = config.learning_rate or METHODS[config.method].learning_rate
+        rate = config.pace * (config.learning_rate or METHODS[config.method].learning_rate)
         return train(
             self.tuned,
             self.loss,
@@ -200,6 +228,7 @@ class _Course:
             runtime,
             name,
             accumulate=config.accumulate,
+            shared=True,
             after_step=self.tuned.stepped,
             after_epoch=diary.note,
         )
@@ -229,16 +258,18 @@ class _Course:
             tell(examples.clash(rows)),
             tell(hard == NO_ITEM),
         )
-        return loss + self.tuned.penalty()
+        return loss + self.tuned.penalty() / n_processes()
 
     def _vectors(self, texts: list[str]) -> Tensor:
-        """(N, dim) unit rows, with gradients."""
-        model = self.network.model
+        """(N, dim) unit rows, with gradients for this process's share of them."""
+        model, n, mine = self.network.model, len(texts), share(len(texts))
+        n_mine = mine.stop - mine.start
+        texts = texts[mine] or texts[:1]  # a network is not asked about nothing
         tokens = {name: part for name, part in model.preprocess(texts).items() if isinstance(part, Tensor)}
         inputs = {name: part.to(model.device) for name, part in tokens.items()}
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.network.bf16):
             vectors: Tensor = model(inputs)["sentence_embedding"]
-        return functional.normalize(vectors.float(), dim=-1)
+        return gathered(functional.normalize(vectors.float(), dim=-1)[:n_mine], n)
 
     def _means(self, vectors: Tensor, had: Ragged) -> Tensor:
         """(B, dim) unit rows in the direction of the means of the vectors (N, dim) that stand in the rows of `had`."""
@@ -279,6 +310,8 @@ class _Diary:
     def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
         row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
         self.rows[epoch + 1] = row
+        if rank():
+            return {}
         self.told(row)
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -314,7 +347,8 @@ def _shorten(model: SentenceTransformer, room: int) -> None:
     model.max_seq_length = min(model.max_seq_length or room, room)
 
 
-def _free(out: Path) -> None:
+def free(out: Path) -> None:
+    """Raises StoreError where the folder holds something else than a tuned encoder."""
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file())):
         raise StoreError(f"{out}: exists and is not a tuned encoder; choose another folder or remove it")
 

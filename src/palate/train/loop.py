@@ -1,12 +1,9 @@
 """A model, its batches and a measure of quality to the best weights: optimiser, schedule, early stop, checkpoints."""
 
-import importlib.util
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from palate.config import option, options
-from palate.runtime import Runtime, log
-from palate.train import checkpoint
+from palate.errors import StoreError
+from palate.runtime import Runtime, log, rank
+from palate.train import checkpoint, processes
+from palate.train.track import tracked
 
 Batch = Any
 BETAS = (0.9, 0.98)
@@ -47,7 +46,9 @@ class _Clock:
         self.n_steps, self.seconds, self.start = n_steps, seconds, time.perf_counter()
 
     def done(self, step: float) -> float:
-        late = (time.perf_counter() - self.start) / self.seconds if self.seconds else 1.0
+        late = 0.0
+        if self.seconds < math.inf:
+            late = processes.agreed((time.perf_counter() - self.start) / self.seconds if self.seconds else 1.0)
         return max(step / max(self.n_steps, 1), late)
 
 
@@ -61,6 +62,7 @@ def train(
     name: str,
     *,
     accumulate: int = 1,
+    shared: bool = False,
     after_step: Callable[[int], object] = lambda _: None,
     after_epoch: Callable[[int, float, float], Mapping[str, float]] = lambda *_: {},
 ) -> list[float]:
@@ -68,35 +70,40 @@ def train(
 
     AdamW (Loshchilov and Hutter, 2019, ICLR), warmed up, then falling to zero linearly. Where the runtime has a work
     folder, each epoch is written to `name`.safetensors there and a run that finds it goes on from it with the same
-    result as if it had never stopped; TensorBoard's scalars lie beside it where that package is installed. When
-    `seconds` are over, training ends within the epoch; how far it got then hangs on the machine.
+    result as if it had never stopped. `runtime.track` shows the options and each epoch's numbers. When `seconds` are
+    over, training ends within the epoch; how far it got then hangs on the machine.
 
     accumulate: batches whose gradients are averaged before a step.
+    shared: whether `loss_of` does only this process's share of a batch, as `processes.gathered` describes, where
+        several were launched; their gradients are then summed, the first one's clock and quality count, and it alone
+        writes. Otherwise several raise ConfigError.
     after_step: told the step, counted from 0, while its gradients are still there.
     after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written; returns further
-        numbers by name, for TensorBoard.
+        numbers by name, to be shown.
     """
+    if not shared:
+        processes.alone(name)
     optimiser = torch.optim.AdamW(
         model.parameters(), config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
     )
     saved = runtime.work / f"{name}.safetensors" if runtime.work else None
     best, qualities = checkpoint.read(saved, model, optimiser) if saved else ({}, [])
+    if processes.agreed(len(qualities)) != len(qualities):
+        raise StoreError(f"{saved}: is not what the first process sees; give all processes one work folder")
     clock = _Clock(config.epochs * epochs.n_batches, config.seconds)
-    with _scalars(runtime.work, name, len(qualities)) as scalar:
+    with tracked(runtime, name, asdict(config), len(qualities)) as note:
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
             if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
             steps = _Steps(model, optimiser, config, accumulate, after_step)
             loss = _epoch(steps, loss_of, epochs, clock, runtime.rng(f"{name}.{epoch}"), epoch)
-            qualities.append(quality_of())
+            qualities.append(processes.agreed(quality_of() if not rank() else 0.0))
             if qualities[-1] >= max(qualities):
                 best = {key: value.clone() for key, value in model.state_dict().items()}
             log.info("%s: epoch %d of %d, loss %.4f, quality %.4f", name, epoch + 1, config.epochs, loss, qualities[-1])
-            scalar("loss", loss, epoch)
-            scalar("quality", qualities[-1], epoch)
-            for what, value in after_epoch(epoch, loss, qualities[-1]).items():
-                scalar(what, value, epoch)
-            if saved:
+            further = after_epoch(epoch, loss, qualities[-1])
+            note({"loss": loss, "quality": qualities[-1], **further}, epoch)
+            if saved and not rank():
                 checkpoint.write(saved, model, optimiser, best, qualities)
     model.load_state_dict(best)
     return qualities
@@ -115,6 +122,7 @@ class _Steps:
     def take(self, step: int, done: float) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * pace(min(done, 1.0), self.config.warm_up)
+        processes.sum_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         self.after(step)
@@ -129,8 +137,9 @@ def _epoch(
     rng: np.random.Generator,
     epoch: int,
 ) -> float:
-    """The mean loss of one pass. Its random numbers hang on the epoch alone, so that a resumed run repeats them."""
-    torch.manual_seed(int(rng.integers(2**62)))
+    """The mean loss of one pass. Its random numbers hang on epoch and process alone, so that a resumed run repeats
+    them."""
+    torch.manual_seed(int(rng.integers(2**62)) + rank())
     steps.model.train()
     steps.optimiser.zero_grad()
     losses: list[float] = []
@@ -163,15 +172,3 @@ def pace(done: float, warm_up: float) -> float:
 def _stale(qualities: list[float], patience: int) -> bool:
     """Whether the last `patience` epochs brought nothing better."""
     return len(qualities) > patience and max(qualities[-patience:]) < max(qualities)
-
-
-@contextmanager
-def _scalars(folder: Path | None, name: str, first: int) -> Iterator[Callable[[str, float, int], object]]:
-    """A function that notes a number by name and epoch, from the epoch `first` on."""
-    if not folder or importlib.util.find_spec("tensorboard") is None:
-        yield lambda *_: None
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder / name), purge_step=first) as writer:
-        yield writer.add_scalar

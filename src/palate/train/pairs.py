@@ -21,7 +21,7 @@ class PairsConfig:
     per_user: int = option(10, "Next likes of one user, at most.", low=1)
     batch: int = option(32, "Next likes in a batch, whose items are each other's negatives.", low=2)
     hard_negatives: int = option(
-        1, "Items per next like that a retriever recommends and that the user has not had.", low=0
+        1, "Items per next like that a retriever recommends and that the user has not had.", low=0, search=(0, 1, 2)
     )
     mined: int = option(50, "The retriever's best, among which hard negatives are drawn.", low=1)
 

@@ -79,12 +79,16 @@ ANYWHERE = ("full", "head", "prefix", "prompt")  # methods that need no layer's 
 
 @options
 class MethodConfig:
-    method: str = option("lora", "What learns; see `METHODS`.", choices=tuple(METHODS))
-    rank: int = option(16, "Rank of a low-rank addition; adalora's mean rank at the end.", low=1)
+    method: str = option(
+        "lora", "What learns; see `METHODS`.", choices=tuple(METHODS), search=("lora", "full", "adapter", "ia3")
+    )
+    rank: int = option(16, "Rank of a low-rank addition; adalora's mean rank at the end.", low=1, search=(4, 8, 16, 32))
     alpha: int = option(32, "A low-rank addition is multiplied by alpha / rank.", low=1)
     dropout: float = option(
         0.05, "Share of what an addition or a bottleneck reads that is dropped at random while it learns.",
         low=0.0, high=0.9,
     )  # fmt: skip
-    virtual_tokens: int = option(16, "Learned places of prefix and prompt, which take room from the text.", low=1)
-    bottleneck: int = option(48, "Width of a bottleneck.", low=1)
+    virtual_tokens: int = option(
+        16, "Learned places of prefix and prompt, which take room from the text.", low=1, search=(8, 16, 32)
+    )
+    bottleneck: int = option(48, "Width of a bottleneck.", low=1, search=(16, 48, 96))

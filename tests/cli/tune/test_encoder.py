@@ -110,3 +110,30 @@ def test_data_that_cannot_be_learned_from_is_one_line(tiny, tmp_path, monkeypatc
         assert code == 2
         assert complaint in err
         assert err.count("\n") == 1
+
+
+def test_a_search_tells_its_trials_and_draws_them(shop, tiny, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    words = ("tune", "encoder", shop, "--out", out, "--encoder", tiny, "--set", SMALL, "--trials", 2, "--method", "ia3")
+    code, said, err = run(monkeypatch, capsys, *words, "--track", "none")
+    assert (code, err) == (0, "")
+    lines = said.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["  trial 1", "  trial 2"]
+    assert "method" not in said.split("ia3:")[0]
+    assert lines[2].startswith("Of 2 trials the best is trial ")
+    assert lines[3].startswith("NDCG@10 on 30 held-out likes: before ")
+    assert (out / "search.svg").read_text().startswith("<svg")
+    trace = json.loads((out / "search.json").read_text())
+    assert trace["budget"] == {"trials": 2}
+    assert "epochs" not in trace["space"]
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_curves_lie_beside_the_folder(shop, tiny, tmp_path, monkeypatch, capsys):
+    words = ("tune", "encoder", shop, "--out", tmp_path / "out", "--encoder", tiny, "--set", SMALL)
+    assert run(monkeypatch, capsys, *words, "--track", "tensorboard")[0] == 0
+    assert len(list((tmp_path / "out.curves").glob("encoder-*/events*"))) == 2  # of the epochs, of the end
+    code, _, err = run(monkeypatch, capsys, *words, "--track", "paper")
+    assert (code, err) == (2, "error: track: 'paper' is not one of tensorboard, wandb, mlflow, none\n")
+    code, _, err = run(monkeypatch, capsys, *words, "--search", "soon")
+    assert (code, err) == (2, 'error: search: "soon" is not a time; write for example 90s, 10m or 1h\n')

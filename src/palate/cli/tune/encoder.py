@@ -6,11 +6,25 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
+from palate.cli.options import (
+    Budget,
+    Events,
+    Items,
+    Json,
+    Liked,
+    Seed,
+    Track,
+    Users,
+    named,
+    seconds_of,
+    show_json,
+    tracking,
+)
+from palate.cli.tune.searched import SearchTime, Trials, search_wanted
 from palate.config import configured
 from palate.data.read import read
 from palate.errors import ConfigError, MissingExtraError
-from palate.runtime import Runtime
+from palate.runtime import rank
 from palate.tuning.methods import METHODS
 
 EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
@@ -21,14 +35,17 @@ _METHODS = "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.ite
 def encoder(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to save the tuned encoder in.")],
-    method: Annotated[str, typer.Option("--method", help=f"What learns. {_METHODS}.")] = "lora",
+    method: Annotated[str | None, typer.Option("--method", help=f"What learns, lora if not given. {_METHODS}.")] = None,
     model: Annotated[
         str, typer.Option("--encoder", help="What is tuned: a known model, a local folder or a hub id.")
     ] = "all-minilm-l6-v2",
     settings: Annotated[
         str | None, typer.Option("--set", help="Further options of EncoderTunerConfig, as name=value,name=value.")
     ] = None,
+    trials: Trials = None,
+    limit: SearchTime = None,
     budget: Budget = None,
+    track: Track = "tensorboard",
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -38,21 +55,33 @@ def encoder(
 ) -> None:
     """Tune a text encoder so that people's texts lie near the texts of what they like next.
 
-    A run that was killed goes on where it was when the same command is given again.
+    A run that was killed goes on where it was when the same command is given again. With --trials or --search the
+    options that were not given are searched; the folder has the trace as search.json and search.svg.
     """
+    wanted = search_wanted(trials, limit)
     try:
         from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
-    values, further = {"method": method, "model": model, "seconds": seconds_of(budget)}, named(settings, "set")
+    values, further = (
+        {"method": method or "lora", "model": model, "seconds": seconds_of(budget)},
+        named(settings, "set"),
+    )
     for name, word in (("method", "--method"), ("model", "--encoder"), ("seconds", "--budget")):
         if name in further:
             raise ConfigError(f"set: {name} is given by {word}")
     config = configured(EncoderTunerConfig, {**values, **further}, "set")
-    data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
-    runtime = Runtime(seed=seed, quiet=False, work=work)
-    record = EncoderTuner(config).fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
+    runtime = tracking(seed, out, track, work)
+    data = read(source, events=events, items=items, users=users, liked=liked)
+    tuner = EncoderTuner(config)
+    if wanted:
+        fixed = {*further, *(["method"] if method else [])}
+        record = wanted.run(tuner, data, out, runtime, fixed=fixed, quiet=as_json)
+    else:
+        record = tuner.fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
+    if rank():  # of several processes the first one tells and tidies up
+        return
     shutil.rmtree(work, ignore_errors=True)
     if as_json:
         show_json({**record, "folder": str(out)})
