@@ -41,6 +41,10 @@ def train(
     diversify: Diversify = None,
     budget: Budget = None,
     newcomers: Newcomers = BlendConfig.newcomers,
+    llm: Annotated[
+        str | None,
+        typer.Option("--llm", help="A language model from `palate tune llm`, which orders the first places last."),
+    ] = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -68,6 +72,7 @@ def train(
         diversify=wanted,
         budget=allowed,
         newcomers=newcomers,
+        llm=llm,
         runtime=watched(seed),
     )
     model.save(out)
