@@ -34,10 +34,11 @@ from palate.train.lesson import Lesson, Lists, Question, lesson
 from palate.train.llm_folder import PART, fresh, refuse_taken, write
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.tuning.methods import METHODS, MethodConfig
-from palate.tuning.tuned import Tuned, tunable
+from palate.tuning.tuned import Tuned, check, tunable
 from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 C = TypeVar("C")
+_METHODS = tuple(name for name, method in METHODS.items() if "decoder" in method.kinds)
 
 LEAST = 4 * ENOUGH  # lists with the target in the first places, of which a quarter judges
 
@@ -46,6 +47,7 @@ LEAST = 4 * ENOUGH  # lists with the target in the first places, of which a quar
 class LLMTrainerConfig(LLMRankerConfig, PromptConfig, MethodConfig, LoopConfig):
     model: str = option(DEFAULT_MODEL, "A known model, a folder with safetensors or a hub id.")
     dtype: str = option("fp32", "Arithmetic while tuning and in use.", choices=("auto", "fp32", "bf16"))
+    method: str = option("lora", "What learns; see `METHODS`.", choices=_METHODS)
     how: str = option(
         "pointwise", "pointwise: yes or no for each candidate; listwise: a letter among several.",
         choices=("pointwise", "listwise"),
@@ -99,6 +101,7 @@ class LLMTrainer:
         teachers, choosers, judges = lists.parted(config.depth, config.lists, config.held_out, runtime.rng("llm.lists"))
         generator = LocalGenerator(LocalGeneratorConfig(model=config.model, dtype=config.dtype))
         plain = generator.open()
+        check(plain.model, config.method)
         bare = LLMRanker(
             of(LLMRankerConfig, config), generator.holding(plain), of(PromptConfig, config), self.profiles
         ).fit(data, runtime)

@@ -204,8 +204,8 @@ def tunable(model: Any, config: MethodConfig, steps: int = 1000) -> Tuned:
     steps: of the optimiser, in all; adalora gives its ranks away over them.
     Raises ConfigError where the method does not work on such a network.
     """
+    check(model, config.method)
     kind = kind_of(model)
-    _check(model, config.method, kind)
     if config.method in _OWN:
         return _own(model, config, kind)
     with _quiet():
@@ -234,7 +234,9 @@ def kind_of(model: Any) -> Kind:
     return "decoder" if model.can_generate() else "encoder"
 
 
-def _check(model: Any, name: str, kind: Kind) -> None:
+def check(model: Any, name: str) -> None:
+    """Raises ConfigError where a method does not work on such a network."""
+    kind = kind_of(model)
     if kind not in METHODS[name].kinds:
         able = ", ".join(other for other, method in METHODS.items() if kind in method.kinds)
         raise ConfigError(f"method {name}: not for a {kind}; a {kind} can be tuned by {able}")

@@ -86,10 +86,11 @@ def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
     else:
         verdict = "no difference that these lists can show"
     lines = [
-        f"NDCG@10 of {found['people']:,} lists that it did not learn from: as given {found['before']:.4f}, with the model "
-        f"{found['after']:.4f}, change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}.",
-        f"By the model alone: untuned {record['alone']['before']:.4f}, tuned {record['alone']['after']:.4f}; it is heard "
-        f"with weight {record['heard']:.2f}, the given order with {record['trust']:.2f}.",
+        f"NDCG@10 of {found['people']:,} lists that it did not learn from: as given {found['before']:.4f}, with the "
+        f"model {found['after']:.4f}, change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: "
+        f"{verdict}.",
+        f"By the model alone: untuned {record['alone']['before']:.4f}, tuned {record['alone']['after']:.4f}; it is "
+        f"heard with weight {record['heard']:.2f}, the given order with {record['trust']:.2f}.",
         f"{options['method']}: {record['trainable']:,} of {record['weights']:,} numbers learned from "
         f"{lists['taught']:,} lists in {record['seconds']:.0f} s; {record['peak_mb']:,} MB of memory at most.",
     ]
