@@ -4,7 +4,7 @@ import hashlib
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from string import ascii_uppercase as LETTERS
@@ -205,7 +205,9 @@ class Course:
         network = CausalNetwork.of(tuned, plain.tokenizer)
         return Course(config, generator.holding(network), network, tuned, asked)
 
-    def run(self, name: str, quality: Any, seconds: float, runtime: Runtime, diary: Diary) -> list[float]:
+    def run(
+        self, name: str, quality: Callable[[], float], seconds: float, runtime: Runtime, diary: Diary
+    ) -> list[float]:
         """Leaves the network as it was in its best epoch, and returns each epoch's quality."""
         config = self.config
         rate = config.learning_rate or METHODS[config.method].learning_rate
@@ -247,9 +249,10 @@ class _Measured:
     @staticmethod
     def of(ranker: LLMRanker, lists: Lists) -> "_Measured":
         first = lists.slate.top(min(ranker.config.depth, lists.slate.k))
-        bias = None
+        bias, told = None, None
         if ranker.config.how == "listwise":
             told = position_bias(ranker, lists.queries, lists.slate)
+        if told and told.requests:
             bias = {"requests": told.requests, "kept": told.kept, "letter": told.mean_letter, "unbiased": told.unbiased}
         return _Measured(ranker.scores(lists.queries, first.items), standardised(first), bias)
 
