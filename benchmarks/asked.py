@@ -12,7 +12,7 @@ from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.runtime import Runtime
 from palate.text.prompt import VERDICTS, PromptConfig, pointwise
 from palate.train.diary import Diary
-from palate.train.lesson import Lesson, Question
+from palate.train.questions import Lesson, Question
 from palate.train.llm import Course, LLMTrainerConfig
 from palate.types import Floats
 

@@ -30,7 +30,7 @@ from palate.runtime import Runtime
 from palate.text.prompt import VERDICTS, PromptConfig
 from palate.train.diary import Diary, Told, compared, peak_mb
 from palate.train.holdout import ENOUGH, hold_out
-from palate.train.lesson import Lesson, Lists, Question, lesson
+from palate.train.questions import Lesson, Lists, Question, lesson
 from palate.train.llm_folder import PART, fresh, refuse_taken, write
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.tuning.methods import METHODS, MethodConfig
