@@ -1,4 +1,5 @@
-"""Like or dislike from a history of ten and a few labelled rows: MiniLM tuned on 16, 64 or 256 rows beside counting.
+"""Like or dislike from a history of ten and a few labelled rows: small language models tuned on 16, 64 or 256 rows
+beside counting.
 
     python -m benchmarks.tallrec --shots 16,64,256 --seeds 0,1,2,3,4 --models minilm-bi-full,minilm-cross-full
 
@@ -11,7 +12,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import __main__ as every
+from benchmarks.asked import generator_of, log_odds_of_yes, tuned
 from benchmarks.evidence import asked_pairs, item_rate, liked_share, told_pairs, told_rate
 from benchmarks.sets.tallrec import Asked, TallRec, tallrec
 from benchmarks.taste import learned
@@ -27,6 +29,7 @@ from palate.evaluation.cost import measured
 from palate.evaluation.environment import environment
 from palate.metrics.accuracy import auc, uauc, user_auc
 from palate.runtime import Runtime
+from palate.train.llm import LLMTrainerConfig
 from palate.train.loop import LoopConfig
 from palate.train.ranker import RankerTrainer, RankerTrainerConfig
 from palate.types import Floats
@@ -55,12 +58,18 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--data", type=Path, default=every.HERE.parent.parent / "shared" / "data")
     parser.add_argument("--part", choices=("test", "valid"), default="test", help="valid: print alone, ask no test row")
+    parser.add_argument("--rows", type=int, help="with --part valid: ask only so many of its rows, drawn once")
     given = parser.parse_args()
+    if given.rows and given.part != "valid":
+        parser.error("--rows is for --part valid; test is asked as a whole")
     models = given.models.split(",")
     if unknown := set(models) - set(MODELS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(MODELS)}")
     protocol = tallrec(given.data)
     kept = _kept(protocol)
+    if given.rows:
+        drawn = np.random.default_rng(0).permutation(len(protocol.valid))[: given.rows]
+        protocol = replace(protocol, valid=protocol.valid.take(np.sort(drawn)))
     for shots in map(int, given.shots.split(",")):
         for model in models:
             for seed in map(int, given.seeds.split(",")):
@@ -159,6 +168,12 @@ def _cross(method: str, protocol: TallRec, shots: Asked, runtime: Runtime) -> Sc
     return Scorer(scores, ranker.record_["trainable"])
 
 
+def _decoder(method: str | None, protocol: TallRec, shots: Asked, runtime: Runtime) -> Scorer:
+    config = LLMTrainerConfig(method=method or "lora", **DECODER)
+    generator, trainable = tuned(protocol.films, shots, config, runtime) if method else (generator_of(config), 0)
+    return Scorer(lambda rows: log_odds_of_yes(generator, protocol.films, rows), trainable)
+
+
 def _counted(protocol: TallRec, shots: Asked, runtime: Runtime) -> Scorer:
     return Scorer(lambda rows: liked_share(rows) + told_rate(shots, rows), 0)
 
@@ -172,6 +187,7 @@ BI_ROWS = 8
 CROSS: dict[str, Any] = {"epochs": 3, "patience": 2, "batch": 32, "max_tokens": 128}
 CROSS_BY_METHOD: dict[str, dict[str, Any]] = {"full": {"learning_rate": 5e-5}, "head": {"learning_rate": 1e-3}}
 TITLES = False
+DECODER: dict[str, Any] = {"epochs": 3, "batch": 4, "accumulate": 1}  # the first that was tried
 
 MODELS: dict[str, Learn] = {
     COUNTED.replace(" ", "-"): _counted,
@@ -179,6 +195,8 @@ MODELS: dict[str, Learn] = {
     "minilm-bi-full": partial(_bi, "full"),
     "minilm-cross-head": partial(_cross, "head"),
     "minilm-cross-full": partial(_cross, "full"),
+    "smollm2": partial(_decoder, None),
+    "smollm2-lora": partial(_decoder, "lora"),
 }
 
 if __name__ == "__main__":

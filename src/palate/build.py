@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from palate.assets import check_model
@@ -37,6 +38,7 @@ from palate.runtime import Runtime
 from palate.text.prompt import PromptConfig
 from palate.train.blend import Blend
 from palate.train.lesson import BlendConfig
+from palate.train.llm_folder import opened
 
 DEFAULT_MODEL = "all-minilm-l6-v2"
 
@@ -105,6 +107,7 @@ def fit(
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
     newcomers: int = BlendConfig.newcomers,
+    llm: str | Path | None = None,
 ) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
@@ -112,10 +115,12 @@ def fit(
     encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
     budget: seconds that fitting may take, about (see `Blend`); what comes out then hangs on the machine.
     newcomers: see `BlendConfig`; they are placed after everything else.
+    llm: the folder of a tuned language model, which ranks after the recipe's own rankers.
     Raises ConfigError for an unknown recipe, part or option.
     """
     recipe = named(recipe)
-    last: tuple[Ranker, ...] = (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
+    last: tuple[Ranker, ...] = (opened(Path(llm), kinds()).fit(data, runtime),) if llm else ()
+    last += (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
     left_out = unfed(recipe.parts, data, encoder) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)

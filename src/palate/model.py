@@ -170,6 +170,7 @@ def fit(
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
     newcomers: int = BlendConfig.newcomers,
+    llm: str | Path | None = None,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
@@ -181,11 +182,13 @@ def fit(
         on the machine; without a budget a seed gives the same model again there.
     newcomers: of so many places of a list at least one is for items that nobody has liked yet, where their texts tell
         which; 0 keeps none.
+    llm: a folder that `palate tune llm` wrote: that language model puts the first places in order, after the recipe's
+        own rankers. A model saved with it names that folder, which must stay.
     runtime: circumstances of the run, made from `seed` if not given.
     """
     runtime = runtime or Runtime(seed=seed)
     recommender = build.fit(
-        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers
+        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers, llm=llm
     )
     about = {
         "palate": version("palate"),
@@ -193,6 +196,7 @@ def fit(
         "seed": seed,
         "diversify": dict(diversify or {}),
         "newcomers": newcomers,
+        "llm": str(llm) if llm else None,
         "data": data.fingerprint(),
         "notes": list(data.notes),
         "decisions": build.decisions(recommender),

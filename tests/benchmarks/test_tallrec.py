@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.asked import prompts
 from benchmarks.evidence import asked_pairs, film_texts, item_rate, liked_share, person_text, told_pairs, told_rate
 from benchmarks.sets.tallrec import HISTORY, Asked, Films, tallrec
 from benchmarks.tallrec import judged
@@ -152,3 +153,15 @@ def test_the_section_has_models_rules_and_what_others_published(tmp_path):
     assert lines[2].startswith("| TALLRec, LLaMA-7B with LoRA (published) | 256 | 71.98 |")
     assert len({line.count("|") for line in lines}) == 1
     assert "m, 16 shots, less the liked share: AUC +50.0 [+50.0, +50.0], UAUC +50.0 [+50.0, +50.0]." in text
+
+
+def test_a_language_model_is_asked_with_counts_and_titles():
+    rows = Asked(
+        user=np.array([0], np.int32),
+        item=np.array([2], np.int32),
+        liked=np.array([True]),
+        before=np.array([[0, 1]], np.int32),
+        before_liked=np.array([[True, False]]),
+    )
+    person = "Liked 1 of 2 films. Liked Alien. Disliked Brazil."
+    assert prompts(FILMS, rows) == [f"{person}\nWould they like this one?\nClue\nAnswer Yes or No."]

@@ -10,6 +10,8 @@ from palate.errors import AssetError, ConfigError
 from palate.generate.causal import CausalNetwork
 from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.runtime import cache_folder
+from palate.tuning.methods import MethodConfig
+from palate.tuning.tuned import attached, tunable
 
 WHO = "This person liked many films about space, ships and planets. "
 PROMPTS = [f"{WHO}And {title}?" for title in ("Alien", "Brazil", "Casablanca, an old one", "M")] + ["Alone?"]
@@ -148,3 +150,59 @@ def test_the_real_model_knows_a_capital():
     assert "Paris" in generator.generate(["What is the capital of France?"], 10)[0]
     told = generator.score(["Is Paris the capital of France? Answer Yes or No."], ["Yes", "No", "xylophone"])[0]
     assert told[2] < told[:2].min() - 3
+
+
+@pytest.fixture(scope="module")
+def parts(folder, tmp_path_factory):
+    """A folder for each method with a part that is no longer as it began."""
+    found = {}
+    for method in ("lora", "prefix", "prompt", "adapter", "full"):
+        torch.manual_seed(1)
+        tuned = tunable(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), MethodConfig(method=method))
+        with torch.no_grad():
+            for value in tuned.parameters():
+                if value.requires_grad:
+                    value += 0.05 * torch.randn_like(value)
+        found[method] = tmp_path_factory.mktemp("parts") / method
+        tuned.save(found[method])
+    return found
+
+
+@pytest.mark.parametrize("share", [True, False], ids=["shared", "alone"])
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt", "adapter", "full"])
+def test_a_tuned_part_answers_as_by_a_plain_pass(method, share, folder, parts):
+    told = made(folder, adapter=str(parts[method]), share=share).score(PROMPTS, ANSWERS[:2])
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tuned = attached(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), parts[method])
+    for row, prompt in enumerate(PROMPTS):
+        for column, answer in enumerate(ANSWERS[:2]):
+            start, end = tokenizer(prompt)["input_ids"], tokenizer(f" {answer}")["input_ids"]
+            with torch.inference_mode():
+                chances = torch.log_softmax(tuned(input_ids=torch.tensor([[*start, *end]])).logits[0], dim=-1)
+            expected = sum(chances[len(start) - 1 + place, token] for place, token in enumerate(end))
+            assert told[row, column] == pytest.approx(float(expected), abs=2e-3)
+    assert np.abs(told - made(folder).score(PROMPTS, ANSWERS[:2])).max() > 0.01
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+def test_what_is_written_after_virtual_tokens_hangs_on_no_neighbour(method, folder, parts):
+    options = {"adapter": str(parts[method])}
+    together = made(folder, **options).generate(PROMPTS, 6)
+    assert together == [made(folder, share=False, **options).generate([prompt], 6)[0] for prompt in PROMPTS]
+    assert together != made(folder).generate(PROMPTS, 6)
+
+
+def test_a_tuned_part_is_in_the_identity_and_may_not_be_missing(folder, parts, tmp_path):
+    identities = {made(folder, adapter=str(part)).identity for part in parts.values()} | {made(folder).identity}
+    assert len(identities) == len(parts) + 1
+    assert all(str(part) not in name for part in parts.values() for name in identities)
+    with pytest.raises(AssetError, match=r"nowhere: the tuned part of .* is missing; restore it or tune again"):
+        _ = made(folder, adapter=str(tmp_path / "nowhere")).identity
+
+
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt", "adapter", "full"])
+def test_a_tuned_part_computes_in_bf16_too(method, folder, parts):
+    config = {"model": str(folder), "adapter": str(parts[method])}
+    low = LocalGenerator(LocalGeneratorConfig(dtype="bf16", **config)).score(PROMPTS, ANSWERS[:2])
+    high = made(folder, adapter=str(parts[method])).score(PROMPTS, ANSWERS[:2])
+    np.testing.assert_allclose(low, high, rtol=0.1, atol=1.0)

@@ -43,6 +43,10 @@ def train(
     budget: Budget = None,
     newcomers: Newcomers = BlendConfig.newcomers,
     track: Track = "none",
+    llm: Annotated[
+        str | None,
+        typer.Option("--llm", help="A language model from `palate tune llm`, which orders the first places last."),
+    ] = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -71,6 +75,7 @@ def train(
         diversify=wanted,
         budget=allowed,
         newcomers=newcomers,
+        llm=llm,
         runtime=runtime,
     )
     model.save(out)

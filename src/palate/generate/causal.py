@@ -39,15 +39,21 @@ class Batch:
 class CausalNetwork:
     """An open decoder: body in bf16 where the processor has it, last layer and its sums in fp32.
 
-    bf16 logits would differ by steps of an eighth, and candidates would tie.
+    bf16 logits would differ by steps of an eighth, and candidates would tie. Virtual tokens of a tuned one are a
+    beginning that every sequence shares: `begun` gives what it has read of them, `virtual` how many these are.
     """
 
     model: Any
     tokenizer: Any
+    begun: Callable[[], DynamicCache | None] = lambda: None
+    virtual: int = 0
 
     @staticmethod
-    def open(folder: Path, dtype: str) -> "CausalNetwork":
-        """Load a folder of safetensors; no code of its own is run. Raises AssetError where it holds no decoder."""
+    def open(folder: Path, dtype: str, adapter: Path | None = None) -> "CausalNetwork":
+        """Load a folder of safetensors, with a tuned part if there is one; no code of its own is run.
+
+        Raises AssetError where the folder holds no decoder, StoreError where the part does not fit.
+        """
         device = "cuda" if torch.cuda.is_available() else "cpu"
         kind = {"fp32": torch.float32, "bf16": torch.bfloat16}.get(dtype) or quick(device)
         safe = {"local_files_only": True, "trust_remote_code": False}
@@ -57,20 +63,28 @@ class CausalNetwork:
                 model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, use_safetensors=True, **safe)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             raise AssetError(f"{folder}: no generating language model can be loaded from it ({error})") from error
+        if adapter:
+            from palate.tuning.tuned import attached  # optional, and slow to import
+
+            model = attached(model, adapter).to(kind)
         model.to(torch.device(device))
         return CausalNetwork.of(model, tokenizer)
 
     @staticmethod
     def of(model: Any, tokenizer: Any) -> "CausalNetwork":
-        """A network that is in memory already; its last layer is replaced by one that computes in fp32."""
-        if model.dtype != torch.float32:
+        """A network that is in memory already, or a `Tuned` one; its last layer is replaced by one that computes in
+        fp32."""
+        if model.dtype != torch.float32 and not isinstance(model.get_output_embeddings(), _Head):
             model.set_output_embeddings(_Head(model.get_output_embeddings()))
-        return CausalNetwork(model.eval(), tokenizer)
+        model.eval()
+        if virtual := getattr(model, "virtual", 0):
+            return CausalNetwork(model.behind, tokenizer, model.beginning, virtual)
+        return CausalNetwork(model, tokenizer)
 
     @property
     def longest(self) -> int:
         """Tokens that it can read at once."""
-        return int(getattr(self.model.config, "max_position_embeddings", None) or 1 << 30)
+        return int(getattr(self.model.config, "max_position_embeddings", None) or 1 << 30) - self.virtual
 
     @property
     def chats(self) -> bool:
@@ -106,18 +120,18 @@ class CausalNetwork:
         The targets of a sequence are of one length T and stand at its last T - 1 places and the one after: each but
         its last token is in the sequence already.
         """
-        spans = [len(ends[0]) for ends in targets]
         found: list[list[float]] = [[] for _ in sequences]
-        for batch in self._batches(sequences, spans, batch_tokens, share):
-            width = max(spans[row] for row in batch.rows)
-            inputs = self._inputs([sequences[row][batch.read :] for row in batch.rows], batch.read)
-            logits = self.model(**inputs, past_key_values=batch.past, use_cache=True, logits_to_keep=width).logits
-            chances = torch.log_softmax(logits.float(), dim=-1)  # (B, width, V)
-            for at, row in enumerate(batch.rows):
-                ends = torch.tensor(targets[row], device=chances.device)  # (A, T)
-                told = chances[at, width - spans[row] :].T[ends, torch.arange(spans[row])]  # (A, T)
-                found[row] = told.sum(dim=1).tolist()
+        for batch in self._batches(sequences, [len(ends[0]) for ends in targets], batch_tokens, share):
+            for row, told in zip(batch.rows, self._told(batch, sequences, targets), strict=True):
+                found[row] = told.tolist()
         return found
+
+    def told(self, sequences: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]) -> list[torch.Tensor]:
+        """The same as `score`, with gradients, for sequences that are read as one batch."""
+        past = self.begun() or DynamicCache(config=self.model.config)
+        if self.virtual:
+            past.batch_repeat_interleave(len(sequences))
+        return self._told(Batch(tuple(range(len(sequences))), 0, past), sequences, targets)
 
     @torch.inference_mode()
     def write(
@@ -142,14 +156,30 @@ class CausalNetwork:
                 inputs = _next(inputs, picked)
         return written
 
+    def _told(
+        self, batch: Batch, sequences: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
+    ) -> list[torch.Tensor]:
+        """Per row of the batch the log-probabilities (A,) of its targets."""
+        width = max(len(targets[row][0]) for row in batch.rows)
+        inputs = self._inputs([sequences[row][batch.read :] for row in batch.rows], batch.read)
+        logits = self.model(**inputs, past_key_values=batch.past, use_cache=True, logits_to_keep=width).logits
+        chances = torch.log_softmax(logits.float(), dim=-1)  # (B, width, V)
+        found = []
+        for at, row in enumerate(batch.rows):
+            ends = torch.tensor(targets[row], device=chances.device)  # (A, T)
+            span = ends.shape[1]
+            found.append(chances[at, width - span :].T[ends, torch.arange(span)].sum(dim=1))
+        return found
+
     def _batches(
         self, sequences: Sequence[list[int]], kept: Sequence[int], batch_tokens: int, share: bool
     ) -> Iterator[Batch]:
         """All sequences, longest first within a group; the beginning that a group shares is read once."""
         groups = grouped(sequences, kept) if share else grouped(sequences, [len(one) for one in sequences])
+        begun = self.begun()
         for group in groups:
             rows = sorted(group.rows, key=lambda row: -len(sequences[row]))
-            past = self._read(sequences[rows[0]][: group.shared]) if group.shared else None
+            past = self._read(sequences[rows[0]][: group.shared], begun) if group.shared else begun
             start = 0
             while start < len(rows):
                 longest = len(sequences[rows[start]])
@@ -158,8 +188,8 @@ class CausalNetwork:
                 start += len(part)
                 yield Batch(part, group.shared, self._again(past, len(part)))
 
-    def _read(self, tokens: list[int]) -> DynamicCache:
-        past = DynamicCache(config=self.model.config)
+    def _read(self, tokens: list[int], begun: DynamicCache | None) -> DynamicCache:
+        past = self._again(begun, 1)
         self.model(**self._inputs([tokens], 0), past_key_values=past, use_cache=True, logits_to_keep=1)
         return past
 
@@ -173,6 +203,7 @@ class CausalNetwork:
 
     def _inputs(self, rows: Sequence[Sequence[int]], read: int) -> dict[str, torch.Tensor]:
         """Tokens (B, longest) padded on the left, their positions after `read` tokens, and a mask over all of them."""
+        read += self.virtual
         longest = max(map(len, rows))
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
         tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])

@@ -7,10 +7,10 @@ import math
 import threading
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -31,6 +31,7 @@ _CHARS_PER_TOKEN = 32  # a longer prompt is refused before it is tokenized
 @options
 class LocalGeneratorConfig:
     model: str = option(DEFAULT_MODEL, "A known model, a folder with safetensors or a hub id.")
+    adapter: str = option("", "A folder with a tuned part of that model (see `palate tune llm`); empty for none.")
     max_prompt_tokens: int = option(2048, "Tokens of a prompt and an answer beyond which it is refused.", low=8)
     batch_tokens: int = option(2048, "Tokens that go through the network at once.", low=1)
     dtype: str = option(
@@ -40,6 +41,18 @@ class LocalGeneratorConfig:
     temperature: float = option(0.0, "How freely texts are written; 0 takes the likeliest token.", low=0.0, high=5.0)
     top_p: float = option(0.9, "Only the likeliest tokens up to this mass are drawn from.", low=0.01, high=1.0)
     seed: int = option(0, "Seed of what is drawn; every prompt has a stream of its own.", low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What goes through a network so that it tells log-probabilities; see `CausalNetwork.score`.
+
+    cells: per sequence the number of its prompt, and the answers, by number, whose last tokens are its targets.
+    """
+
+    sequences: list[list[int]]
+    targets: list[list[list[int]]]
+    cells: list[tuple[int, list[int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +72,8 @@ class LocalGenerator:
     def identity(self) -> str:
         config = self.config
         drawn = f" {config.temperature} {config.top_p} {config.seed}" if config.temperature else ""
-        return f"{config.model} {fingerprint(_folder(config.model))[:16]}{drawn}"
+        tuned = f" tuned {fingerprint(self._adapter)[:16]}" if self._adapter else ""
+        return f"{config.model} {fingerprint(_folder(config.model))[:16]}{tuned}{drawn}"
 
     def generate(self, prompts: Sequence[str], max_tokens: int) -> list[str]:
         network, config = self._network, self.config
@@ -71,25 +85,45 @@ class LocalGenerator:
             ]
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
-        network = self._network
+        network, distinct = self._network, list(dict.fromkeys(prompts))
         with self._turn:
-            ends = network.answers(answers)
-            for answer, end in zip(answers, ends, strict=True):
-                if not end:
-                    raise ConfigError(f'LocalGenerator.score: the answer "{answer}" has no tokens; give a word')
-            tokens = self._tokens(prompts, max(map(len, ends), default=0))
-            asked = [
-                (prompt, stem, columns)
-                for stem, columns in _by_stem(ends).items()
-                for prompt in dict.fromkeys(map(tuple, tokens))
-            ]
-            sequences = [[*prompt, *stem] for prompt, stem, _ in asked]
-            targets = [[ends[column] for column in columns] for _, _, columns in asked]
-            told = network.score(sequences, targets, self.config.batch_tokens, self.config.share)
-        found = {tuple(one): np.zeros(len(answers), np.float32) for one in tokens}
-        for (prompt, _, columns), values in zip(asked, told, strict=True):
-            found[prompt][columns] = values
-        return np.array([found[tuple(one)] for one in tokens], np.float32).reshape(len(prompts), len(answers))
+            asked = self.asked(distinct, answers)
+            told = network.score(asked.sequences, asked.targets, self.config.batch_tokens, self.config.share)
+        found = np.zeros((len(distinct), len(answers)), np.float32)
+        for (row, columns), values in zip(asked.cells, told, strict=True):
+            found[row, columns] = values
+        rows = {prompt: row for row, prompt in enumerate(distinct)}
+        return found[[rows[prompt] for prompt in prompts]]
+
+    def asked(self, prompts: Sequence[str], answers: Sequence[str]) -> Asked:
+        """The tokens of prompts and answers; raises ConfigError where they are too many, or an answer has none."""
+        ends = self._network.answers(answers)
+        for answer, end in zip(answers, ends, strict=True):
+            if not end:
+                raise ConfigError(f'LocalGenerator.score: the answer "{answer}" has no tokens; give a word')
+        tokens = self._tokens(prompts, max(map(len, ends), default=0))
+        stems = _by_stem(ends).items()
+        cells = [(row, stem, columns) for stem, columns in stems for row in range(len(tokens))]
+        return Asked(
+            [[*tokens[row], *stem] for row, stem, _ in cells],
+            [[ends[column] for column in columns] for _, _, columns in cells],
+            [(row, columns) for row, _, columns in cells],
+        )
+
+    def open(self) -> "CausalNetwork":
+        """The network, with its tuned part if it has one; raises AssetError or StoreError where it cannot be had."""
+        try:
+            from palate.generate.causal import CausalNetwork  # torch takes seconds to load
+        except ImportError as error:
+            raise MissingExtraError(f'LocalGenerator: no package {error.name}; pip install "palate[llm]"') from None
+        log.info("opening %s", self.config.model)
+        return CausalNetwork.open(_folder(self.config.model), self.config.dtype, self._adapter)
+
+    def holding(self, network: "CausalNetwork") -> Self:
+        """The same, answering by a network that is open already."""
+        held = replace(self)
+        vars(held)["_network"] = network
+        return held
 
     def _tokens(self, prompts: Sequence[str], more: int) -> list[list[int]]:
         """Each prompt's tokens; raises ConfigError where they and `more` are too many."""
@@ -122,12 +156,16 @@ class LocalGenerator:
     @cached_property
     def _network(self) -> "CausalNetwork":
         with self._turn:
-            try:
-                from palate.generate.causal import CausalNetwork  # torch takes seconds to load
-            except ImportError as error:
-                raise MissingExtraError(f'LocalGenerator: no package {error.name}; pip install "palate[llm]"') from None
-            log.info("opening %s", self.config.model)
-            return CausalNetwork.open(_folder(self.config.model), self.config.dtype)
+            return self.open()
+
+    @property
+    def _adapter(self) -> Path | None:
+        if not self.config.adapter:
+            return None
+        folder = Path(self.config.adapter)
+        if not folder.is_dir():
+            raise AssetError(f"{folder}: the tuned part of {self.config.model} is missing; restore it or tune again")
+        return folder
 
 
 def _folder(model: str) -> Path:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from string import ascii_uppercase as LETTERS
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from palate.config import option, options
 from palate.contracts import Generator
 from palate.data.dataset import Dataset
 from palate.errors import AssetError, NotFittedError
+from palate.rank.cross import standardised
 from palate.runtime import Runtime
 from palate.text import prompt
 from palate.text.prompt import VERDICTS, PromptConfig
@@ -48,6 +49,12 @@ class LLMRanker:
     profiles: what is known of people, by user id; a person without one, or a stranger, is asked for by history alone.
     titles_, texts_: (n_items,) of the history and of candidates. told_: (n_users,) profiles.
     identity_: the model it was fitted with; another one is refused.
+
+    A tuned one, which has a record, adds to the score that the slate brought: heard * what the model says + trust *
+    the slate's own score, standardised within the places asked about. It learned from histories alone, so requests
+    with a wish or without a history keep their order. Made by `palate.train.llm`.
+
+    heard_, trust_: as training found them worth; record_: what it measured.
     """
 
     config: LLMRankerConfig = LLMRankerConfig()
@@ -59,9 +66,15 @@ class LLMRanker:
     told_: tuple[str, ...] = ()
     seed_: int = 0
     identity_: str = ""
+    heard_: float = 1.0
+    trust_: float = 0.0
+    record_: Mapping[str, Any] = field(default_factory=dict)
 
     def fit(self, data: Dataset, runtime: Runtime) -> Self:
-        """The texts of a catalogue and its people taken in; nothing is learned."""
+        """The texts of a catalogue and its people taken in; nothing is learned. Raises AssetError where it was tuned
+        with another model."""
+        if self.record_:
+            self._refuse_another()
         return replace(
             self,
             profiles={},
@@ -73,9 +86,22 @@ class LLMRanker:
         )
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
+        told = np.flatnonzero(queries.has_history & ~queries.has_wish) if self.record_ else np.arange(len(queries))
+        best = self._ranked(queries.take(told), slate.take(told))
+        items, scores = slate.items.copy(), slate.scores.copy()
+        items[told], scores[told] = best.items, best.scores
+        return Slate(items, scores)
+
+    def mixed(self, said: Floats, prior: Floats) -> Floats:
+        """Scores of what the model says and what the slate brought, both of one shape; -inf stays."""
+        real = ~np.isneginf(said)
+        return np.where(real, self.heard_ * np.where(real, said, 0) + self.trust_ * prior, said).astype(np.float32)
+
+    def _ranked(self, queries: Queries, slate: Slate) -> Slate:
         depth = min(self.config.depth, slate.k)
         scores = np.full(slate.items.shape, -np.inf, np.float32)
-        scores[:, :depth] = self.scores(queries, slate.items[:, :depth])
+        said = self.scores(queries, slate.items[:, :depth])
+        scores[:, :depth] = self.mixed(said, standardised(slate.top(depth))) if self.record_ else said
         first = np.where(np.isneginf(scores[:, :depth]), np.inf, scores[:, :depth]).min(axis=1, initial=0.0)
         scores[:, depth:] = first[:, None] - np.arange(1, slate.k - depth + 1)
         return Slate.best(slate.items, scores, slate.k)
@@ -84,10 +110,7 @@ class LLMRanker:
         """(B, M) what the model says of items (B, M), larger is better; -inf for NO_ITEM."""
         if self.titles_ is None:
             raise NotFittedError("LLMRanker: fit it first, which takes in the texts of the catalogue")
-        if self._model.identity != self.identity_:
-            raise AssetError(
-                f"LLMRanker: made for {self.identity_}, not {self._model.identity}; restore that model or fit again"
-            )
+        self._refuse_another()
         people = self.people(queries)
         if self.config.how == "pointwise":
             return self._pointwise(people, items)
@@ -117,6 +140,13 @@ class LLMRanker:
         """The items of a request in an order drawn for it, whatever order they come in."""
         seed = zlib.crc32(who.encode("utf8", "surrogatepass"))
         return np.random.default_rng([self.seed_, seed]).permutation(np.sort(items))
+
+    def _refuse_another(self) -> None:
+        if self._model.identity != self.identity_:
+            again = "tune" if self.record_ else "fit"
+            raise AssetError(
+                f"LLMRanker: made for {self.identity_}, not {self._model.identity}; restore that model or {again} again"
+            )
 
     @property
     def _model(self) -> Generator:

@@ -42,7 +42,7 @@ class Tuned(nn.Module):
             self.head = Followed(nn.Identity())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        if "virtual_tokens" in METHODS[self.method.method].reads:
+        if self.virtual:
             kwargs.pop("token_type_ids", None)  # virtual tokens have none; without any, all are of the first type
         output = self.model(*args, **kwargs)
         if self.method.method == "head":
@@ -57,6 +57,25 @@ class Tuned(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             return getattr(super().__getattr__("model"), name)
+
+    @property
+    def virtual(self) -> int:
+        """How many learned places stand before the text."""
+        return self.method.virtual_tokens if "virtual_tokens" in METHODS[self.method.method].reads else 0
+
+    @property
+    def behind(self) -> Any:
+        """The network that reads what stands behind virtual tokens: to be given `beginning` as what it has read."""
+        return self.model.base_model if self.virtual else self
+
+    def beginning(self) -> Any:
+        """Keys and values of a decoder's virtual tokens, one row, with gradients; None where the method has none."""
+        if not self.virtual:
+            return None
+        told = self.model.get_prompt(1)
+        if self.method.method == "prefix":
+            return told
+        return self.behind(inputs_embeds=told.to(self.behind.dtype), use_cache=True, logits_to_keep=1).past_key_values
 
     def trainable(self) -> int:
         """How many numbers learn."""
@@ -185,8 +204,8 @@ def tunable(model: Any, config: MethodConfig, steps: int = 1000) -> Tuned:
     steps: of the optimiser, in all; adalora gives its ranks away over them.
     Raises ConfigError where the method does not work on such a network.
     """
+    check(model, config.method)
     kind = kind_of(model)
-    _check(model, config.method, kind)
     if config.method in _OWN:
         return _own(model, config, kind)
     with _quiet():
@@ -215,7 +234,9 @@ def kind_of(model: Any) -> Kind:
     return "decoder" if model.can_generate() else "encoder"
 
 
-def _check(model: Any, name: str, kind: Kind) -> None:
+def check(model: Any, name: str) -> None:
+    """Raises ConfigError where a method does not work on such a network."""
+    kind = kind_of(model)
     if kind not in METHODS[name].kinds:
         able = ", ".join(other for other, method in METHODS.items() if kind in method.kinds)
         raise ConfigError(f"method {name}: not for a {kind}; a {kind} can be tuned by {able}")

@@ -2,7 +2,7 @@
 
 import typer
 
-from palate.cli.tune import encoder
+from palate.cli.tune import encoder, llm
 
 app = typer.Typer()
 
@@ -13,3 +13,4 @@ def tune() -> None:
 
 
 app.command("encoder", epilog=encoder.EXAMPLE)(encoder.encoder)
+app.command("llm", epilog=llm.EXAMPLE)(llm.llm)
