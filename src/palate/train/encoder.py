@@ -3,12 +3,10 @@
 import hashlib
 import json
 import math
-import resource
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime
 from palate.text.render import RenderConfig, history_texts, item_texts
+from palate.train.diary import Diary, Told, compared, peak_mb
 from palate.train.holdout import ENOUGH, hold_out
 from palate.train.judge import Judge
 from palate.train.loop import Epochs, LoopConfig, train
@@ -36,11 +35,9 @@ from palate.train.pairs import Pairs, PairsConfig, pairs
 from palate.train.softmax import in_batch_softmax
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
-from palate.types import NO_ITEM, Bools, Floats, Longs
+from palate.types import NO_ITEM, Bools, Longs
 
 RECORD = "tuning.json"
-
-Told = Callable[[dict[str, float]], object]
 
 
 @options
@@ -102,7 +99,7 @@ class EncoderTuner:
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
         base = fingerprint(folder)
         name = course.name(base, data, runtime)
-        diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
+        diary = Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
         qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
         after = judges.quality(network)
         record = {
@@ -113,10 +110,10 @@ class EncoderTuner:
             "examples": len(course.pairs),
             "trainable": course.tuned.trainable(),
             "weights": sum(value.numel() for value in course.tuned.model.parameters()),
-            "epochs": diary.upto(len(qualities)),
-            "held_out": _compared(before, after),
+            "epochs": list(diary.upto(len(qualities))),
+            "held_out": compared(before, after),
             "seconds": round(time.perf_counter() - start, 1),
-            "peak_mb": _peak_mb(),
+            "peak_mb": peak_mb(),
         }
         return _written(out, network, course.tuned, folder, record)
 
@@ -170,7 +167,7 @@ class _Course:
         inner = network.model[0]
         tuned = tunable(inner.model, config, max(steps, 1)).to(network.model.device)
         inner.model = tuned
-        _shorten(network.model, _room(tuned))
+        _shorten(network.model, tuned.room)
         return _Course(config, examples, people, texts, network, tuned)
 
     def name(self, base: str, data: Dataset, runtime: Runtime) -> str:
@@ -179,7 +176,7 @@ class _Course:
         what = f"{runtime.seed} {options} {data.fingerprint()} {base}"
         return f"encoder-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
-    def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
+    def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: Diary) -> list[float]:
         config = self.config
         rate = config.learning_rate or METHODS[config.method].learning_rate
         return train(
@@ -240,48 +237,6 @@ def person_style(config: EncoderTunerConfig) -> RenderConfig:
     return RenderConfig(last=config.last, max_chars=3 * config.max_tokens)
 
 
-class _Diary:
-    """Loss, quality and seconds by epoch, kept beside the checkpoint for a run that goes on."""
-
-    def __init__(self, path: Path | None, start: float, told: Told) -> None:
-        self.path, self.start, self.told = path, start, told
-        lines = path.read_text(encoding="utf8").splitlines() if path and path.is_file() else []
-        self.rows = {row["epoch"]: row for row in map(json.loads, lines)}
-
-    def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
-        row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
-        self.rows[epoch + 1] = row
-        self.told(row)
-        if self.path:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text("".join(json.dumps(one) + "\n" for one in self.rows.values()), encoding="utf8")
-        return {}
-
-    def upto(self, n_epochs: int) -> list[dict[str, float]]:
-        return [self.rows[epoch] for epoch in range(1, n_epochs + 1) if epoch in self.rows]
-
-
-def _compared(before: Floats, after: Floats) -> dict[str, float]:
-    """Mean NDCG@10 of the same people, and the 95 % interval of the difference by the normal approximation."""
-    change = (after - before).astype(np.float64)
-    mean, half = float(change.mean()), 1.96 * float(change.std(ddof=1)) / math.sqrt(len(change))
-    means = {"before": float(before.mean()), "after": float(after.mean())}
-    return {"people": len(change), **means, "change": mean, "low": mean - half, "high": mean + half}
-
-
-def _peak_mb() -> int:
-    """Memory of the process, or of the accelerator where one is used, at its highest."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated() >> 20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-
-
-def _room(tuned: Tuned) -> int:
-    """Tokens of a text for which the network has places beside virtual ones; roberta's two for padding count too."""
-    virtual = tuned.method.virtual_tokens if "virtual_tokens" in METHODS[tuned.method.method].reads else 0
-    return int(getattr(tuned.config, "max_position_embeddings", sys.maxsize)) - virtual - 2 * bool(virtual)
-
-
 def _shorten(model: SentenceTransformer, room: int) -> None:
     model.max_seq_length = min(model.max_seq_length or room, room)
 
@@ -303,7 +258,7 @@ def _written(out: Path, network: Network, tuned: Tuned, base: Path, record: dict
         if merges:
             plain[0].model = tuned.merged().cpu()
         else:
-            _shorten(plain, _room(tuned))
+            _shorten(plain, tuned.room)
         with without_bars():
             plain.save(str(fresh if merges else fresh / BASE), create_model_card=False)
         part = fresh / PART if (fresh / PART).is_dir() else fresh
