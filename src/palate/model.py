@@ -14,7 +14,7 @@ from palate import build, store
 from palate.contracts import Accountable
 from palate.data.dataset import Dataset, FrameKind
 from palate.data.frames import native, texts_of
-from palate.errors import ConfigError, PalateWarning
+from palate.errors import ConfigError, PalateWarning, StoreError
 from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
 from palate.pipeline import Recommender
@@ -170,6 +170,7 @@ def fit(
     diversify: Mapping[str, Any] | None = None,
     budget: float = math.inf,
     newcomers: int = BlendConfig.newcomers,
+    ranker: str | Path | None = None,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
@@ -181,11 +182,14 @@ def fit(
         on the machine; without a budget a seed gives the same model again there.
     newcomers: of so many places of a list at least one is for items that nobody has liked yet, where their texts tell
         which; 0 keeps none.
+    ranker: a folder that `palate tune ranker` wrote: it reads person and item and puts the first places in order, after
+        the recipe's own rankers; whether that helps here is not asked again. A saved model names the ranker's language
+        model, which must stay.
     runtime: circumstances of the run, made from `seed` if not given.
     """
     runtime = runtime or Runtime(seed=seed)
     recommender = build.fit(
-        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers
+        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers, ranker=ranker
     )
     about = {
         "palate": version("palate"),
@@ -193,6 +197,7 @@ def fit(
         "seed": seed,
         "diversify": dict(diversify or {}),
         "newcomers": newcomers,
+        "ranker": str(ranker) if ranker else None,
         "data": data.fingerprint(),
         "notes": list(data.notes),
         "decisions": build.decisions(recommender),
@@ -203,7 +208,12 @@ def fit(
 def load(folder: str | Path) -> Model:
     """A saved model. Raises StoreError where the folder is missing, damaged or of another format."""
     path = Path(folder)
-    data, recommender = store.load(path, build.kinds())
+    found = store.load(path, build.kinds())
+    if not isinstance(found, tuple):
+        raise StoreError(
+            f"{path}: a saved {type(found).__name__}, not a model; use it by `palate train --ranker {path}`"
+        )
+    data, recommender = found
     return Model(data, recommender, store.manifest(path))
 
 

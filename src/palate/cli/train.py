@@ -41,6 +41,10 @@ def train(
     diversify: Diversify = None,
     budget: Budget = None,
     newcomers: Newcomers = BlendConfig.newcomers,
+    ranker: Annotated[
+        str | None,
+        typer.Option("--ranker", help="A ranker from `palate tune ranker`, which orders the first places last."),
+    ] = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -68,6 +72,7 @@ def train(
         diversify=wanted,
         budget=allowed,
         newcomers=newcomers,
+        ranker=ranker,
         runtime=watched(seed),
     )
     model.save(out)

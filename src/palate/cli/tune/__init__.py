@@ -2,7 +2,7 @@
 
 import typer
 
-from palate.cli.tune import encoder
+from palate.cli.tune import encoder, ranker
 
 app = typer.Typer()
 
@@ -13,3 +13,4 @@ def tune() -> None:
 
 
 app.command("encoder", epilog=encoder.EXAMPLE)(encoder.encoder)
+app.command("ranker", epilog=ranker.EXAMPLE)(ranker.ranker)

@@ -6,22 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
-from palate.config import configured
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, seconds_of, show_json
+from palate.cli.tune.shared import METHODS_TOLD, change, settled
 from palate.data.read import read
-from palate.errors import ConfigError, MissingExtraError
+from palate.errors import MissingExtraError
 from palate.runtime import Runtime
-from palate.tuning.methods import METHODS
 
 EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
-
-_METHODS = "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.items())
 
 
 def encoder(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to save the tuned encoder in.")],
-    method: Annotated[str, typer.Option("--method", help=f"What learns. {_METHODS}.")] = "lora",
+    method: Annotated[str, typer.Option("--method", help=f"What learns. {METHODS_TOLD}.")] = "lora",
     model: Annotated[
         str, typer.Option("--encoder", help="What is tuned: a known model, a local folder or a hub id.")
     ] = "all-minilm-l6-v2",
@@ -44,11 +41,9 @@ def encoder(
         from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
-    values, further = {"method": method, "model": model, "seconds": seconds_of(budget)}, named(settings, "set")
-    for name, word in (("method", "--method"), ("model", "--encoder"), ("seconds", "--budget")):
-        if name in further:
-            raise ConfigError(f"set: {name} is given by {word}")
-    config = configured(EncoderTunerConfig, {**values, **further}, "set")
+    values = {"method": method, "model": model, "seconds": seconds_of(budget)}
+    words = {"method": "--method", "model": "--encoder", "seconds": "--budget"}
+    config = settled(EncoderTunerConfig, values, words, settings)
     data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
     runtime = Runtime(seed=seed, quiet=False, work=work)
@@ -63,16 +58,9 @@ def encoder(
 
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
     """What was learned, whether it helped, what it took, and what comes next."""
-    found, options = record["held_out"], record["options"]
-    if found["low"] > 0:
-        verdict = "better than before"
-    elif found["high"] < 0:
-        verdict = "worse than before: use the encoder as it was"
-    else:
-        verdict = "no difference that these people can show"
+    options = record["options"]
     return [
-        f"NDCG@10 on {found['people']:,} held-out likes: before {found['before']:.4f}, after {found['after']:.4f}, "
-        f"change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}.",
+        change(record["held_out"], "NDCG@10", "held-out likes", "use the encoder as it was"),
         f"{options['method']}: {record['trainable']:,} of {record['weights']:,} numbers learned from "
         f"{record['examples']:,} next likes in {record['seconds']:.0f} s; {record['part_mb']:.1f} MB of weights, "
         f"{record['peak_mb']:,} MB of memory at most.",
