@@ -148,7 +148,7 @@ def _bi(method: str, protocol: TallRec, shots: Asked, runtime: Runtime) -> Score
 
 
 def _cross(method: str, protocol: TallRec, shots: Asked, runtime: Runtime) -> Scorer:
-    options = {**CROSS, **CROSS_BY_METHOD[method]}
+    options = {**CROSS, **CROSS_BY_METHOD.get(method, {})}
     pairs = told_pairs(protocol.films, shots, titles=TITLES), asked_pairs(protocol.films, protocol.valid, titles=TITLES)
     ranker = RankerTrainer(RankerTrainerConfig(method=method, **options)).learn(*pairs, runtime)
 
@@ -169,7 +169,7 @@ BI = {
     "full": LoopConfig(learning_rate=5e-5, epochs=3, patience=2, weight_decay=0.01, warm_up=0.1, clip=1.0),
 }
 BI_ROWS = 8
-CROSS: dict[str, Any] = {"epochs": 3, "patience": 2, "batch": 32, "max_tokens": 128}
+CROSS: dict[str, Any] = {"loss": "bce", "epochs": 3, "patience": 2, "batch": 32, "max_tokens": 128}
 CROSS_BY_METHOD: dict[str, dict[str, Any]] = {"full": {"learning_rate": 5e-5}, "head": {"learning_rate": 1e-3}}
 TITLES = False
 
@@ -179,6 +179,7 @@ MODELS: dict[str, Learn] = {
     "minilm-bi-full": partial(_bi, "full"),
     "minilm-cross-head": partial(_cross, "head"),
     "minilm-cross-full": partial(_cross, "full"),
+    "minilm-cross-lora": partial(_cross, "lora"),  # at the method's usual learning rate
 }
 
 if __name__ == "__main__":

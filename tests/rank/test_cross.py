@@ -8,8 +8,8 @@ import pytest
 from palate import store
 from palate.errors import AssetError, StoreError
 from palate.rank.cross import CrossEncoder, CrossEncoderConfig, standardised
-from palate.types import NO_ITEM, Queries, Ragged, Signals, Slate
 from palate.tuning.methods import MethodConfig
+from palate.types import NO_ITEM, Queries, Ragged, Signals, Slate
 from tiny import tiny_bert
 
 KINDS = {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig, MethodConfig)}
@@ -96,7 +96,7 @@ def test_only_the_first_candidates_are_read(ranker, asked):
 
 def test_weights_without_a_place_are_refused(ranker):
     other = replace(ranker, weights_={"head.weight": np.zeros((1, 8), np.float32)})
-    with pytest.raises(StoreError, match="no place for its weights head.weight"):
+    with pytest.raises(StoreError, match=r"no place for its weights head\.weight"):
         other.open()
 
 

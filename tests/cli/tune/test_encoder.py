@@ -20,7 +20,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    return encodershop_folder(tmp_path_factory.mktemp("tiny") / "bert")
+    return encoder_folder(tmp_path_factory.mktemp("tiny") / "bert")
 
 
 def test_tune_then_train_with_what_was_tuned(shop, tiny, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """`palate tune ranker` as a user types it."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,11 +14,12 @@ import palate
 from cli.calls import run
 from cli.tune.shops import shop_folder
 from palate import build, store
+from palate.cli.tune.ranker import sentences
 from palate.errors import AssetError, StoreError
 from palate.rank.cross import CrossEncoder
 from train.tiny import encoder_folder
 
-SMALL = "epochs=2,learning_rate=0.003,candidates=18,batch=36,dtype=fp32"
+SMALL = "epochs=2,learning_rate=1e-9,candidates=18,batch=36,dtype=fp32"
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,11 @@ def test_tune_then_train_with_the_ranker(words, shop, tmp_path, monkeypatch, cap
     assert all(name in lines[1] for name in ("development loss", "accuracy", "AUC", "UAUC", "NDCG@10"))
     assert lines[2].startswith("NDCG@10 on 20 lists that nothing was chosen by: before ")
     assert lines[3].startswith("full: ")
-    assert lines[4] == f"Saved in {out}. Next: palate train {shop} --ranker {out} --out model/"
+    assert lines[4].startswith("Of no use: nothing better was learned, so the ranker in ")
     assert not (tmp_path / "ranker.work").exists()
+    made = store.load(out, build.kinds())
+    head = np.random.default_rng(0).normal(size=(1, 32)).astype(np.float32)
+    store.save(out, dataclasses.replace(made, weights_={"head.weight": head}), {})
     train = ("train", shop, "--ranker", out, "--out", tmp_path / "model", "--recipe", "popular")
     assert run(monkeypatch, capsys, *train)[0] == 0
     model = palate.load(tmp_path / "model")
@@ -97,6 +102,17 @@ def test_a_killed_command_goes_on_to_the_same_end(words, tmp_path):
     assert made[0].weights_.keys() == made[1].weights_.keys()
     assert all(np.array_equal(value, made[1].weights_[name]) for name, value in made[0].weights_.items())
     assert again.stdout.splitlines()[1].split(":")[1] == whole.stdout.splitlines()[2].split(":")[1]
+
+
+def test_the_sentences_follow_the_gate(tmp_path):
+    found = {"people": 30, "before": 0.1, "after": 0.12, "change": 0.02, "low": 0.01, "high": 0.03}
+    rest = {"trainable": 1, "weights": 2, "pairs": 3, "seconds": 4.0, "peak_mb": 5, "options": {"method": "lora"}}
+    record = {"measure": "NDCG@10", "held_out": found, "kept_order": False, **rest}
+    lines = sentences(record, "shop", tmp_path)
+    assert "[+0.0100, +0.0300]: better than before" in lines[0]
+    assert lines[-1] == f"Saved in {tmp_path}. Next: palate train shop --ranker {tmp_path} --out model/"
+    few = sentences({"measure": "AUC", "lists": 7, "kept_order": True}, "shop", tmp_path)
+    assert few[0].startswith("Of no use: 7 lists with a known answer are too few")
 
 
 @pytest.mark.parametrize(
