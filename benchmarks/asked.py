@@ -12,8 +12,8 @@ from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.runtime import Runtime
 from palate.text.prompt import VERDICTS, PromptConfig, pointwise
 from palate.train.diary import Diary
-from palate.train.questions import Lesson, Question
 from palate.train.llm import Course, LLMTrainerConfig
+from palate.train.questions import Lesson, Question
 from palate.types import Floats
 
 STYLE = PromptConfig()

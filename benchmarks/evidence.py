@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from benchmarks.sets.tallrec import Asked, Films
 from palate.data.dataset import Events
 from palate.evaluation.pairs import Pairs, mean_rule
-from palate.train.ranker import Examples
+from palate.train.examples import Examples
 from palate.types import Bools, Floats, Ints
 
 LEAST_BEFORE = 4  # films in the history of a training pair

@@ -157,7 +157,7 @@ def _bi(method: str, protocol: TallRec, shots: Asked, runtime: Runtime) -> Score
 
 
 def _cross(method: str, protocol: TallRec, shots: Asked, runtime: Runtime) -> Scorer:
-    options = {**CROSS, **CROSS_BY_METHOD[method]}
+    options = {**CROSS, **CROSS_BY_METHOD.get(method, {})}
     pairs = told_pairs(protocol.films, shots, titles=TITLES), asked_pairs(protocol.films, protocol.valid, titles=TITLES)
     ranker = RankerTrainer(RankerTrainerConfig(method=method, **options)).learn(*pairs, runtime)
 
@@ -184,7 +184,7 @@ BI = {
     "full": LoopConfig(learning_rate=5e-5, epochs=3, patience=2, weight_decay=0.01, warm_up=0.1, clip=1.0),
 }
 BI_ROWS = 8
-CROSS: dict[str, Any] = {"epochs": 3, "patience": 2, "batch": 32, "max_tokens": 128}
+CROSS: dict[str, Any] = {"loss": "bce", "epochs": 3, "patience": 2, "batch": 32, "max_tokens": 128}
 CROSS_BY_METHOD: dict[str, dict[str, Any]] = {"full": {"learning_rate": 5e-5}, "head": {"learning_rate": 1e-3}}
 TITLES = False
 DECODER: dict[str, Any] = {"epochs": 3, "batch": 4, "accumulate": 1}  # the first that was tried
@@ -197,6 +197,7 @@ MODELS: dict[str, Learn] = {
     "minilm-cross-full": partial(_cross, "full"),
     "smollm2": partial(_decoder, None),
     "smollm2-lora": partial(_decoder, "lora"),
+    "minilm-cross-lora": partial(_cross, "lora"),  # at the method's usual learning rate
 }
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from palate import store
 from palate.assets import check_model
 from palate.config import configured
 from palate.contracts import Encoder, Generator, Ranker
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
-from palate.errors import ConfigError, PalateWarning
+from palate.errors import ConfigError, PalateWarning, StoreError
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.generate.remote import RemoteGenerator, RemoteGeneratorConfig
@@ -39,6 +40,7 @@ from palate.text.prompt import PromptConfig
 from palate.train.blend import Blend
 from palate.train.lesson import BlendConfig
 from palate.train.llm_folder import opened
+from palate.tuning.methods import MethodConfig
 
 DEFAULT_MODEL = "all-minilm-l6-v2"
 
@@ -108,6 +110,7 @@ def fit(
     budget: float = math.inf,
     newcomers: int = BlendConfig.newcomers,
     llm: str | Path | None = None,
+    ranker: str | Path | None = None,
 ) -> Recommender:
     """A recipe, by name or composed, made and fitted on a data set.
 
@@ -115,11 +118,12 @@ def fit(
     encoder: see `make_encoder`. diversify: see `make_diversify`; it ranks last.
     budget: seconds that fitting may take, about (see `Blend`); what comes out then hangs on the machine.
     newcomers: see `BlendConfig`; they are placed after everything else.
-    llm: the folder of a tuned language model, which ranks after the recipe's own rankers.
+    llm: the folder of a tuned language model; ranker: see `make_ranker`; they rank after the recipe's own rankers.
     Raises ConfigError for an unknown recipe, part or option.
     """
     recipe = named(recipe)
-    last: tuple[Ranker, ...] = (opened(Path(llm), kinds()).fit(data, runtime),) if llm else ()
+    last: tuple[Ranker, ...] = (make_ranker(ranker, data.items),) if ranker else ()
+    last += (opened(Path(llm), kinds()).fit(data, runtime),) if llm else ()
     last += (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
     left_out = unfed(recipe.parts, data, encoder) if len(recipe.parts) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
@@ -201,13 +205,26 @@ def make_diversify(values: Mapping[str, Any], encoder: str = "auto") -> Diversif
     return Diversify(config, make_encoder(encoder) if config.mmr and config.alike == "text" else None)
 
 
+def make_ranker(folder: str | Path, items: Catalogue) -> CrossEncoder:
+    """The ranker that `palate tune ranker` saved in a folder, over the items of a catalogue.
+
+    Raises StoreError where the folder holds none, or weights that do not fit; AssetError where the model that it was
+    tuned on is gone or is another one.
+    """
+    found = store.load(Path(folder), kinds())
+    if not isinstance(found, CrossEncoder):
+        raise StoreError(f"{folder}: a saved model, not a ranker; make one with `palate tune ranker DATA --out FOLDER`")
+    found.open()  # what does not fit is told now, not when the first list is asked for
+    return found.about(items)
+
+
 def kinds() -> dict[str, type]:
     """Every class that a saved model may hold, by name."""
     from palate.encode.transformer import TransformerConfig, TransformerEncoder
 
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
-    values += [Diversify, DiversifyConfig, Newcomers, CrossEncoder, CrossEncoderConfig]
+    values += [Diversify, DiversifyConfig, Newcomers, CrossEncoder, CrossEncoderConfig, MethodConfig]
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     writers = [LLMRanker, LLMRankerConfig, PromptConfig, LocalGenerator, LocalGeneratorConfig]
     writers += [RemoteGenerator, RemoteGeneratorConfig]

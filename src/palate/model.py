@@ -14,7 +14,7 @@ from palate import build, store
 from palate.contracts import Accountable
 from palate.data.dataset import Dataset, FrameKind
 from palate.data.frames import native, texts_of
-from palate.errors import ConfigError, PalateWarning
+from palate.errors import ConfigError, PalateWarning, StoreError
 from palate.explain.narrate import sentence
 from palate.guard.rules import eligible
 from palate.pipeline import Recommender
@@ -171,6 +171,7 @@ def fit(
     budget: float = math.inf,
     newcomers: int = BlendConfig.newcomers,
     llm: str | Path | None = None,
+    ranker: str | Path | None = None,
     runtime: Runtime | None = None,
 ) -> Model:
     """Train a recipe on a data set.
@@ -184,11 +185,22 @@ def fit(
         which; 0 keeps none.
     llm: a folder that `palate tune llm` wrote: that language model puts the first places in order, after the recipe's
         own rankers. A model saved with it names that folder, which must stay.
+    ranker: a folder that `palate tune ranker` wrote: it reads person and item and puts the first places in order, after
+        the recipe's own rankers; whether that helps here is not asked again. A saved model names the ranker's language
+        model, which must stay.
     runtime: circumstances of the run, made from `seed` if not given.
     """
     runtime = runtime or Runtime(seed=seed)
     recommender = build.fit(
-        recipe, data, runtime, encoder=encoder, diversify=diversify, budget=budget, newcomers=newcomers, llm=llm
+        recipe,
+        data,
+        runtime,
+        encoder=encoder,
+        diversify=diversify,
+        budget=budget,
+        newcomers=newcomers,
+        llm=llm,
+        ranker=ranker,
     )
     about = {
         "palate": version("palate"),
@@ -197,6 +209,7 @@ def fit(
         "diversify": dict(diversify or {}),
         "newcomers": newcomers,
         "llm": str(llm) if llm else None,
+        "ranker": str(ranker) if ranker else None,
         "data": data.fingerprint(),
         "notes": list(data.notes),
         "decisions": build.decisions(recommender),
@@ -207,7 +220,12 @@ def fit(
 def load(folder: str | Path) -> Model:
     """A saved model. Raises StoreError where the folder is missing, damaged or of another format."""
     path = Path(folder)
-    data, recommender = store.load(path, build.kinds())
+    found = store.load(path, build.kinds())
+    if not isinstance(found, tuple):
+        raise StoreError(
+            f"{path}: a saved {type(found).__name__}, not a model; use it by `palate train --ranker {path}`"
+        )
+    data, recommender = found
     return Model(data, recommender, store.manifest(path))
 
 

@@ -33,8 +33,7 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
 
     Refuses a folder that holds anything but a saved model.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not is_saved(folder):
-        raise StoreError(f"{folder}: exists and is not a saved model; choose another folder or remove it")
+    check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -50,6 +49,12 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
         _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_free(folder: Path) -> None:
+    """Raises StoreError where a folder holds anything but a saved model."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not is_saved(folder):
+        raise StoreError(f"{folder}: exists and is not a saved model; choose another folder or remove it")
 
 
 def is_saved(folder: Path) -> bool:

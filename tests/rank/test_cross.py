@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from palate import store
-from palate.errors import AssetError
+from palate.errors import AssetError, StoreError
 from palate.rank.cross import CrossEncoder, CrossEncoderConfig, standardised
+from palate.tuning.methods import MethodConfig
 from palate.types import NO_ITEM, Queries, Ragged, Signals, Slate
 from tiny import tiny_bert
 
-KINDS = {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig)}
+KINDS = {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig, MethodConfig)}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,21 @@ def test_with_trust_alone_the_order_is_the_slates(ranker, asked):
     assert (ranked.items == asked[1].items).all()
     real = asked[1].items != NO_ITEM
     np.testing.assert_allclose(ranked.scores[real], 2 * standardised(asked[1])[real], atol=1e-5)
+
+
+def test_only_the_first_candidates_are_read(ranker, asked):
+    queries, slate = asked
+    short = replace(ranker, config=replace(ranker.config, candidates=2))
+    ranked = short.rank(queries, slate)
+    assert (np.sort(ranked.items[:, :2], axis=1) == np.sort(slate.items[:, :2], axis=1)).all()
+    assert (ranked.items[:, 2:] == slate.items[:, 2:]).all()
+    assert (ranked.scores[:, :2] == short.rank(queries, slate.top(2)).scores).all()
+
+
+def test_weights_without_a_place_are_refused(ranker):
+    other = replace(ranker, weights_={"head.weight": np.zeros((1, 8), np.float32)})
+    with pytest.raises(StoreError, match=r"no place for its weights head\.weight"):
+        other.open()
 
 
 def test_signals_follow_their_items(ranker, asked):

@@ -22,9 +22,9 @@ from palate.retrieve.neighbours import ItemKNN
 from palate.retrieve.popular import Popular
 from palate.runtime import Runtime
 from palate.text.prompt import PromptConfig
-from palate.train.questions import Lists, lesson
 from palate.train.llm import LLMTrainer, LLMTrainerConfig, of, tune
 from palate.train.llm_folder import PART, RANKER, opened, write
+from palate.train.questions import Lists, lesson
 from palate.tuning.methods import METHODS
 from palate.types import Slate
 

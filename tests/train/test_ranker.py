@@ -1,18 +1,32 @@
 """Training a ranker: losses by hand, words that decide, lists of a retriever, a run that goes on."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from conftest import TASTES
+from conftest import TASTES, checkerboard
+from palate import build, store
+from palate.errors import ConfigError, DataError
 from palate.retrieve.popular import Popular
 from palate.runtime import Runtime
-from palate.train.ranker import Examples, RankerTrainer, RankerTrainerConfig, loss_of, measures
+from palate.train.examples import Examples
+from palate.train.ranker import RankerTrainer, RankerTrainerConfig, loss_of, measures
+from palate.tuning.methods import METHODS
 from tiny import tiny_bert
 
-FAST = {"learning_rate": 2e-2, "epochs": 12, "dtype": "fp32", "patience": 12}
+FAST = {
+    "method": "full",
+    "learning_rate": 2e-2,
+    "epochs": 12,
+    "dtype": "fp32",
+    "patience": 12,
+    "loss": "bce",
+    "batch": 16,
+}
+LISTS = {"loss": "listwise", "candidates": 18, "learning_rate": 5e-3, "batch": 36, "last": 1}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +121,8 @@ def test_a_killed_run_goes_on_to_the_same_end(folder, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             trainer(folder, epochs=3).learn(*pairs, runtime)
     again = trainer(folder, epochs=3).learn(*pairs, runtime)
-    assert len(again.record_["epochs"]) == 2  # the first was done before
+    assert [row["epoch"] for row in again.record_["epochs"]] == [1, 2, 3]
+    assert again.record_["epochs"][0]["auc"] == whole.record_["epochs"][0]["auc"]
     assert all((again.weights_[name] == value).all() for name, value in whole.weights_.items())
 
 
@@ -122,23 +137,101 @@ def replace_after(n, other):
     return kept
 
 
-def test_lists_come_from_the_retriever_and_likes_are_found_in_them(folder, board):
-    fitted = trainer(folder, candidates=18, learning_rate=5e-3, batch=36).fit(board, Popular(), Runtime())
+@pytest.fixture(scope="module")
+def many():
+    return checkerboard(n_users=80)
+
+
+class Contrary(Popular):
+    """What is liked least comes first."""
+
+    def scores(self, queries):
+        return -super().scores(queries)
+
+
+def one_taste(data):
+    """The people who like science fiction, and nobody else."""
+    return data.with_events(data.events.user % 2 == 0)
+
+
+def test_lists_come_from_the_retriever_and_likes_are_found_in_them(folder, many):
+    many = one_taste(checkerboard(n_users=160))
+    fitted = trainer(folder, **LISTS, epochs=4).fit(many, Contrary(), Runtime())
+    found = fitted.record_["held_out"]
     assert not fitted.record_["kept_order"]
-    assert fitted.record_["after"] > fitted.record_["before"] + 0.1
-    queries = board.queries(np.arange(board.n_users))
-    slate = Popular().fit(board, Runtime()).retrieve(queries, 10)
-    own = [(one.items % 2 == queries.users[:, None] % 2)[:, :3].mean() for one in (slate, fitted.rank(queries, slate))]
-    assert own[1] > own[0] + 0.2
+    assert found["low"] > 0
+    assert found["people"] == 20
+    queries = many.queries(np.arange(0, 40, 2))
+    slate = Contrary().fit(many, Runtime()).retrieve(queries, 18)
+    own = [(one.items % 2 == 0)[:, :3].mean() for one in (slate, fitted.rank(queries, slate))]
+    assert own[1] > own[0] + 0.5
 
 
-def test_where_nothing_better_was_learned_every_order_is_kept(folder, board):
-    fitted = trainer(folder, candidates=18, epochs=1, learning_rate=0.0).fit(board, Popular(), Runtime())
+def test_where_nothing_better_was_learned_every_order_is_kept(folder, many):
+    fitted = trainer(folder, **{**LISTS, "learning_rate": 1e-9}, epochs=1).fit(many, Popular(), Runtime())
     assert fitted.record_["kept_order"]
     assert not fitted.weights_
 
 
 def test_too_few_people_keep_every_order(folder, board):
-    fitted = trainer(folder, people=10).fit(board, Popular(), Runtime())
+    fitted = trainer(folder, **LISTS, people=10).fit(board, Popular(), Runtime())
     assert fitted.record_["kept_order"]
     assert fitted.record_["lists"] <= 10
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_any_method_learned_comes_back_the_same(method, folder, tmp_path):
+    options = {"method": method, "learning_rate": 0.01, "rank": 2, "virtual_tokens": 3, "bottleneck": 4, "epochs": 2}
+    learned = trainer(folder, **options).learn(examples(40, 0), examples(20, 1), Runtime())
+    store.save(tmp_path / "saved", learned, {})
+    loaded = store.load(tmp_path / "saved", build.kinds())
+    pairs = ([TASTES[0]] * 2, TASTES, np.ones(2, np.float32))
+    assert (loaded.scores(*pairs) == learned.scores(*pairs)).all()
+    assert (learned.scores(*pairs) != 1).all()
+    assert learned.record_["trainable"] == sum(value.size for value in loaded.weights_.values())
+    assert (learned.record_["trainable"] == learned.record_["weights"]) == (method == "full")
+    bare = dataclasses.replace(loaded, weights_={n: v for n, v in loaded.weights_.items() if "transformer" not in n})
+    assert method == "head" or (bare.scores(*pairs) != learned.scores(*pairs)).any()
+
+
+def test_a_run_by_adalora_goes_on_to_the_same_end(folder, tmp_path):
+    pairs, options = (examples(40, 0), examples(20, 1)), {"method": "adalora", "rank": 2, "epochs": 3}
+    whole = trainer(folder, **options).learn(*pairs, Runtime())
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        dataclasses.replace(trainer(folder, **options), told=stop).learn(*pairs, Runtime(work=tmp_path))
+    again = trainer(folder, **options).learn(*pairs, Runtime(work=tmp_path))
+    assert all((again.weights_[name] == value).all() for name, value in whole.weights_.items())
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_ratings_teach_too(folder, many, loss):
+    """All people rate some of both kinds, and romance low."""
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(80, dtype=np.int32), 8)
+    item = np.concatenate([rng.permutation(18)[:8] for _ in range(80)]).astype(np.int32)
+    likes, time = item % 2 == 0, np.arange(len(user), dtype=np.float64)
+    value = np.where(likes, 5, 1).astype(np.float32)
+    events = dataclasses.replace(many.events, user=user, item=item, time=time, value=value, liked=likes)
+    options = {"loss": loss, "learning_rate": 5e-3, "epochs": 6, "last": 1}
+    fitted = trainer(folder, **options).fit(dataclasses.replace(many, events=events), Contrary(), Runtime())
+    found = fitted.record_["held_out"]
+    assert fitted.record_["measure"] == "AUC"
+    assert found["low"] > 0
+    assert found["after"] > 0.8
+    assert set(fitted.record_["epochs"][0]) >= {"loss", "development_loss", "accuracy", "auc", "uauc"}
+
+
+def test_what_cannot_be_learned_is_refused(folder, many):
+    with pytest.raises(DataError, match="every one is liked or not liked alike, so bce has nothing to learn"):
+        trainer(folder).fit(many, Popular(), Runtime())
+    with pytest.raises(ConfigError, match="loss bce: is for labels; lists are learned by listwise or margin"):
+        trainer(folder).taught(many, None, None, None, Runtime())
+    none = ("",) * many.n_items
+    bare = dataclasses.replace(many, items=dataclasses.replace(many.items, title=none, tags=none))
+    with pytest.raises(DataError, match="items: none has a title"):
+        trainer(folder, **LISTS).fit(bare, Popular(), Runtime())

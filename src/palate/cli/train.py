@@ -47,6 +47,10 @@ def train(
         str | None,
         typer.Option("--llm", help="A language model from `palate tune llm`, which orders the first places last."),
     ] = None,
+    ranker: Annotated[
+        str | None,
+        typer.Option("--ranker", help="A ranker from `palate tune ranker`, which orders the first places last."),
+    ] = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -76,6 +80,7 @@ def train(
         budget=allowed,
         newcomers=newcomers,
         llm=llm,
+        ranker=ranker,
         runtime=runtime,
     )
     model.save(out)

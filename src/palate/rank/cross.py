@@ -17,6 +17,7 @@ from palate.data.dataset import Catalogue
 from palate.errors import MissingExtraError
 from palate.rank.features import ordered
 from palate.text.render import RenderConfig, history_texts, item_texts
+from palate.tuning.methods import MethodConfig
 from palate.types import NO_ITEM, Bools, Floats, Queries, Slate
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class CrossEncoderConfig:
     dtype: str = option(
         "auto", "Arithmetic; auto is bf16 where the processor has it.", choices=("auto", "fp32", "bf16")
     )
+    candidates: int = option(20, "Candidates of a list that are read, the first; the others keep their places.", low=2)
     last: int = option(10, "Liked titles in a person's text, the newest.", low=1)
     history_chars: int = option(600, "Characters after which a person's text is cut, the oldest first.", low=1)
     item_chars: int = option(400, "Characters after which an item's text is cut.", low=1)
@@ -41,21 +43,23 @@ class CrossEncoder:
     """Candidates by a transformer over (person, item), beside the score that the slate brought.
 
     The score of a candidate is what the transformer says plus, as much as training found it worth, the slate's own
-    score, standardised within the list. Requests with a wish or without a history keep their order, and so does
-    everybody where training brought nothing better. In bf16 a score hangs a little on what else is in its batch. A
-    saved ranker holds the weights that training changed and the fingerprint of the model they belong to, and refuses
-    another. May be asked from several threads; they take turns.
+    score, standardised within what is read of the list; candidates that are not read follow below. Requests with a wish
+    or without a history keep their order, and so does everybody where training brought nothing better. In bf16 a score
+    hangs a little on what else is in its batch. A saved ranker holds the weights that learned and the fingerprint of
+    the model they belong to, and refuses another. May be asked from several threads; they take turns.
 
     Reference: Nogueira and Cho (2019), Passage re-ranking with BERT, arXiv:1901.04085; made by `palate.train.ranker`.
 
     fingerprint_: sha256 over the pretrained model's weights, tokenizer and settings
-    weights_: the changed weights by name; none where the slate's order is kept
+    method_: by which method it was tuned, and with which options
+    weights_: the weights that learned by name; none where the slate's order is kept
     titles_, texts_: (n_items) what is read of items in a history, and of a candidate
     record_: what training measured
     """
 
     config: CrossEncoderConfig = CrossEncoderConfig()
     fingerprint_: str | None = None
+    method_: MethodConfig = MethodConfig(method="head")
     weights_: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     titles_: tuple[str, ...] = ()
     texts_: tuple[str, ...] = ()
@@ -73,16 +77,18 @@ class CrossEncoder:
         return replace(self, fingerprint_=fingerprint(model_folder(self.config.model)))
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
-        own = ordered(queries, slate)
+        first = slate.top(self.config.candidates)
+        own = ordered(queries, first)
         if not self.weights_ or not own.any():
             return slate
-        people, items, prior = self.pairs(queries, slate, own)
-        told = np.any(own, axis=1)
-        scores = np.where(own, 0, slate.scores).astype(np.float32)
+        people, items, prior = self.pairs(queries, first, own)
+        told = np.flatnonzero(np.any(own, axis=1))
+        scores = np.where(own, 0, first.scores).astype(np.float32)
         scores[own] = self.scores(people, items, prior)
-        best = Slate.best(slate.items[told], scores[told], slate.k)
+        best = Slate.best(first.items[told], scores[told], first.k)
         found, placed = slate.items.copy(), slate.scores.copy()
-        found[told], placed[told] = best.items, best.scores
+        found[told, : first.k], placed[told, : first.k] = best.items, best.scores
+        placed[told, first.k :] = _below(best.scores[:, -1:], slate.scores[told, first.k :])
         signals = slate.signals and slate.signals.of(slate.items, found)
         return Slate(found, placed, signals)
 
@@ -101,17 +107,28 @@ class CrossEncoder:
             return reader.scores(reader.tokens(people, items), prior, self.config.batch_tokens)
 
     def open(self) -> "Reader":
-        """The pretrained network with these weights; raises AssetError where its files are not those trained with."""
+        """The pretrained network with these weights; raises AssetError where its files are not those trained with,
+        StoreError where the weights have no place in it."""
         folder = same_model(self.config.model, self.fingerprint_, what="model", of="ranker")
         try:
             from palate.rank.reader import Reader  # torch takes seconds to load
+
+            reader = Reader.open(folder, self.config.max_tokens, self.config.dtype)
+            return reader.learning(self.method_).with_weights(self.weights_)
         except ImportError as error:
-            raise MissingExtraError(f'CrossEncoder: no package {error.name}; pip install "palate[text]"') from None
-        return Reader.open(folder, self.config.max_tokens, self.config.dtype).with_weights(self.weights_)
+            extra = "train" if error.name == "peft" else "text"
+            raise MissingExtraError(f'CrossEncoder: no package {error.name}; pip install "palate[{extra}]"') from None
 
     @cached_property
     def _reader(self) -> "Reader":
         return self.open()
+
+
+def _below(least: Floats, scores: Floats) -> Floats:
+    """(B, K) scores moved so that the first of each row is the `least` (B, 1) score above them; -inf stays."""
+    padded = np.isinf(scores)
+    first = np.where(padded[:, :1], 0, scores[:, :1])
+    return np.where(padded, scores, np.where(padded, 0, scores) - first + np.where(padded[:, :1], 0, least))
 
 
 def standardised(slate: Slate) -> Floats:

@@ -10,12 +10,15 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 
 from palate.bars import without_bars
-from palate.errors import AssetError
+from palate.errors import AssetError, StoreError
 from palate.precision import quick
+from palate.tuning.methods import METHODS, MethodConfig
 from palate.types import Floats
 
 Tokens = list[dict[str, list[int]]]
-HEAD_PACE = 30.0  # how much faster than the transformer the head learns, which starts from nothing
+_INNER = "transformer."
+HEAD_PACE = 30.0  # how much faster than the transformer the head learns, which starts from nothing,
+HEAD_RATE = 0.03  # and how fast at most, at the learning rate that a method usually wants
 
 
 class Reader(nn.Module):
@@ -24,9 +27,10 @@ class Reader(nn.Module):
     score = head(mean) + trust * prior. Untrained, the head says 0 and trust is 1: the score is the prior.
     """
 
-    def __init__(self, transformer: nn.Module, tokenizer: Any, width: int, max_tokens: int, dtype: str) -> None:
+    def __init__(self, transformer: Any, tokenizer: Any, width: int, max_tokens: int, dtype: str) -> None:
         super().__init__()
         self.transformer, self.tokenizer, self.max_tokens = transformer, tokenizer, max_tokens
+        self.method, self.pace = "head", HEAD_PACE
         self.bf16 = dtype == "bf16" or (dtype == "auto" and quick("cpu") == torch.bfloat16)
         self.head = nn.Linear(width, 1)
         self.trust = nn.Parameter(torch.ones(1))
@@ -48,6 +52,32 @@ class Reader(nn.Module):
         width = int(transformer.config.hidden_size)
         return Reader(transformer, tokenizer, width, min(max_tokens, longest), dtype).eval()
 
+    def learning(self, config: MethodConfig, steps: int = 1000) -> "Reader":
+        """Itself, with what a method trains marked as learning: of the transformer what the method says, nothing for
+        head; the head here and trust always learn beside it.
+
+        Full and head change no layer, so that a ranker of these opens without the packages that training needs.
+        steps: of the optimiser, in all. Raises ConfigError where the method does not work on the transformer.
+        """
+        self.method, self.pace = config.method, min(HEAD_PACE, HEAD_RATE / METHODS[config.method].learning_rate)
+        if config.method in ("full", "head"):
+            self.transformer.requires_grad_(config.method == "full")
+            return self
+        from palate.tuning.tuned import tunable  # optional, and slow to import
+
+        self.transformer = tuned = tunable(self.transformer, config, steps)
+        self.max_tokens = min(self.max_tokens, tuned.room)
+        return self.eval()
+
+    def stepped(self, step: int) -> None:
+        """See `Tuned.stepped`."""
+        if self._tuned:
+            self.transformer.stepped(step)
+
+    def penalty(self) -> Tensor | float:
+        """See `Tuned.penalty`."""
+        return self.transformer.penalty() if self._tuned else 0.0
+
     def tokens(self, firsts: Sequence[str], seconds: Sequence[str]) -> Tokens:
         """(N) the pairs as token columns without padding, the longer text cut where both are too long."""
         if not firsts:
@@ -62,7 +92,7 @@ class Reader(nn.Module):
             states = self.transformer(**inputs).last_hidden_state.float()
         real = inputs["attention_mask"].unsqueeze(-1)  # (B, L, 1)
         mean = (states * real).sum(dim=1) / real.sum(dim=1)
-        score: Tensor = HEAD_PACE * self.head(mean).squeeze(-1) + self.trust * prior
+        score: Tensor = self.pace * self.head(mean).squeeze(-1) + self.trust * prior
         return score
 
     @torch.inference_mode()
@@ -77,19 +107,42 @@ class Reader(nn.Module):
             start += len(rows)
         return found
 
-    def changed(self, since: Mapping[str, Tensor]) -> dict[str, np.ndarray[Any, Any]]:
-        """The weights that are not those of `since`, by name."""
-        return {
-            name: value.detach().numpy().copy()
-            for name, value in self.state_dict().items()
-            if not torch.equal(value, since[name])
-        }
+    def learned(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The weights that learn, by name: with the method's options all that `with_weights` needs."""
+        return {name: value.detach().numpy().copy() for name, value in self._learning().items()}
 
     def with_weights(self, weights: Mapping[str, np.ndarray[Any, Any]]) -> "Reader":
-        """Itself, with these weights in the place of those it has."""
-        known = self.state_dict()
-        self.load_state_dict({**known, **{name: torch.tensor(value) for name, value in weights.items()}})
+        """Itself, with these weights in the place of those it has; raises StoreError where there is no such place."""
+        places = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in weights.items():
+                if name not in places or places[name].shape != value.shape:
+                    raise StoreError(f"ranker: no place for its weights {name} {value.shape}; train the ranker again")
+                places[name].copy_(torch.tensor(value))
         return self.eval()
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """What learns, and what a method remembers beside it, for checkpoints."""
+        inner = self.transformer.state_dict() if self._tuned else {}
+        own = {name: value.detach() for name, value in self._learning().items()}
+        return {**own, **{f"{_INNER}{name}": value for name, value in inner.items()}}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Takes what `state_dict` gave; raises KeyError where a part is missing."""
+        with torch.no_grad():
+            for name, value in self._learning().items():
+                value.copy_(state_dict[name])
+        if self._tuned:
+            inner = {name.removeprefix(_INNER): value for name, value in state_dict.items() if name.startswith(_INNER)}
+            self.transformer.load_state_dict(inner)
+
+    @property
+    def _tuned(self) -> bool:
+        """Whether the transformer is a `Tuned`."""
+        return self.method not in ("full", "head")
+
+    def _learning(self) -> dict[str, nn.Parameter]:
+        return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
 
 def _columns(tokens: Tokens) -> dict[str, list[list[int]]]:

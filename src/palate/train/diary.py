@@ -4,12 +4,13 @@ import json
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from palate.runtime import rank
 from palate.types import Floats
 
 Told = Callable[[dict[str, float]], object]
@@ -23,14 +24,21 @@ class Diary:
         lines = path.read_text(encoding="utf8").splitlines() if path and path.is_file() else []
         self.rows = {row["epoch"]: row for row in map(json.loads, lines)}
 
-    def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
+    def note(
+        self, epoch: int, loss: float, quality: float, further: Mapping[str, float] | None = None
+    ) -> Mapping[str, float]:
+        """One more epoch, counted from 0; returns the further numbers, as `train.loop` wants them."""
+        further = further or {}
         row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
+        row |= further
         self.rows[epoch + 1] = row
+        if rank():
+            return further
         self.told(row)
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text("".join(json.dumps(one) + "\n" for one in self.rows.values()), encoding="utf8")
-        return {}
+        return further
 
     def upto(self, n_epochs: int) -> tuple[dict[str, float], ...]:
         """The rows of the first epochs."""

@@ -3,12 +3,10 @@
 import hashlib
 import json
 import math
-import resource
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from palate.errors import DataError, StoreError
 from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime, n_processes, rank
 from palate.text.render import RenderConfig, history_texts, item_texts
+from palate.train.diary import Diary, Told, compared, peak_mb
 from palate.train.holdout import ENOUGH, hold_out
 from palate.train.judge import Judge
 from palate.train.loop import Epochs, LoopConfig, train
@@ -38,11 +37,9 @@ from palate.train.softmax import in_batch_softmax
 from palate.train.track import concluded
 from palate.tuning.methods import METHODS, MethodConfig
 from palate.tuning.tuned import Tuned, tunable
-from palate.types import NO_ITEM, Bools, Floats, Longs, Ragged
+from palate.types import NO_ITEM, Bools, Longs, Ragged
 
 RECORD = "tuning.json"
-
-Told = Callable[[dict[str, float]], object]
 
 
 @options
@@ -127,9 +124,9 @@ class EncoderTuner:
         left = config.seconds - (time.perf_counter() - start) - 2 * judging
         base = fingerprint(folder)
         name = course.name(base, data, runtime)
-        diary = _Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
+        diary = Diary(runtime.work and runtime.work / f"{name}.jsonl", start, told)
         qualities = course.run(name, choosers, max(left, 0.0), runtime, diary)
-        compared = {"held_out": _compared(before, judges.quality(network))} if before is not None else {}
+        judgement = {"held_out": compared(before, judges.quality(network))} if before is not None else {}
         record = {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
             "seed": runtime.seed,
@@ -138,12 +135,12 @@ class EncoderTuner:
             "examples": len(course.pairs),
             "trainable": course.tuned.trainable(),
             "weights": sum(value.numel() for value in course.tuned.model.parameters()),
-            "epochs": diary.upto(len(qualities)),
-            **compared,
+            "epochs": list(diary.upto(len(qualities))),
+            **judgement,
             "seconds": round(time.perf_counter() - start, 1),
-            "peak_mb": _peak_mb(),
+            "peak_mb": peak_mb(),
         }
-        concluded(runtime, name, compared.get("held_out", {}))
+        concluded(runtime, name, judgement.get("held_out", {}))
         return course.tuned, record
 
     def judged(self, data: Dataset, out: Path, runtime: Runtime) -> dict[str, float]:
@@ -151,7 +148,7 @@ class EncoderTuner:
         _, judges, _ = self._held_out(data, self._texts(data), runtime)
         folders = (model_folder(self.config.model), out)
         before, after = (judges.quality(Network.open(one, self.config.max_tokens, "auto")) for one in folders)
-        return _compared(before, after)
+        return compared(before, after)
 
     def _texts(self, data: Dataset) -> tuple[str, ...]:
         return item_texts(data.items, RenderConfig(max_chars=8 * self.config.max_tokens))
@@ -207,7 +204,7 @@ class _Course:
         inner = network.model[0]
         tuned = tunable(inner.model, config, max(steps, 1)).to(network.model.device)
         inner.model = tuned
-        _shorten(network.model, _room(tuned))
+        _shorten(network.model, tuned.room)
         return _Course(config, examples, people, texts, network, tuned)
 
     def name(self, base: str, data: Dataset, runtime: Runtime) -> str:
@@ -216,7 +213,7 @@ class _Course:
         what = f"{runtime.seed} {options} {data.fingerprint()} {base}"
         return f"encoder-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
-    def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: "_Diary") -> list[float]:
+    def run(self, name: str, choosers: Judge, seconds: float, runtime: Runtime, diary: Diary) -> list[float]:
         config = self.config
         rate = config.pace * (config.learning_rate or METHODS[config.method].learning_rate)
         return train(
@@ -299,44 +296,6 @@ def person_style(config: EncoderTunerConfig) -> RenderConfig:
     return RenderConfig(last=config.last, max_chars=3 * config.max_tokens)
 
 
-class _Diary:
-    """Loss, quality and seconds by epoch, kept beside the checkpoint for a run that goes on."""
-
-    def __init__(self, path: Path | None, start: float, told: Told) -> None:
-        self.path, self.start, self.told = path, start, told
-        lines = path.read_text(encoding="utf8").splitlines() if path and path.is_file() else []
-        self.rows = {row["epoch"]: row for row in map(json.loads, lines)}
-
-    def note(self, epoch: int, loss: float, quality: float) -> dict[str, float]:
-        row = {"epoch": epoch + 1, "loss": loss, "quality": quality, "seconds": time.perf_counter() - self.start}
-        self.rows[epoch + 1] = row
-        if rank():
-            return {}
-        self.told(row)
-        if self.path:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text("".join(json.dumps(one) + "\n" for one in self.rows.values()), encoding="utf8")
-        return {}
-
-    def upto(self, n_epochs: int) -> list[dict[str, float]]:
-        return [self.rows[epoch] for epoch in range(1, n_epochs + 1) if epoch in self.rows]
-
-
-def _compared(before: Floats, after: Floats) -> dict[str, float]:
-    """Mean NDCG@10 of the same people, and the 95 % interval of the difference by the normal approximation."""
-    change = (after - before).astype(np.float64)
-    mean, half = float(change.mean()), 1.96 * float(change.std(ddof=1)) / math.sqrt(len(change))
-    means = {"before": float(before.mean()), "after": float(after.mean())}
-    return {"people": len(change), **means, "change": mean, "low": mean - half, "high": mean + half}
-
-
-def _peak_mb() -> int:
-    """Memory of the process, or of the accelerator where one is used, at its highest."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated() >> 20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-
-
 def _room(tuned: Tuned) -> int:
     """Tokens of a text for which the network has places beside virtual ones; roberta's two for padding count too."""
     virtual = tuned.method.virtual_tokens if "virtual_tokens" in METHODS[tuned.method.method].reads else 0
@@ -365,7 +324,7 @@ def _written(out: Path, tuned: Tuned, base: Path, record: dict[str, Any]) -> dic
         if merges:
             plain[0].model = tuned.merged().cpu()
         else:
-            _shorten(plain, _room(tuned))
+            _shorten(plain, tuned.room)
         with without_bars():
             plain.save(str(fresh if merges else fresh / BASE), create_model_card=False)
         part = fresh / PART if (fresh / PART).is_dir() else fresh

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -102,6 +103,12 @@ class Tuned(nn.Module):
     def penalty(self) -> Tensor | float:
         """What the method itself adds to the loss: adalora keeps its directions orthogonal, all others add 0."""
         return penalty(self.model, self.name) if self.method.method == "adalora" else 0.0
+
+    @property
+    def room(self) -> int:
+        """Tokens of a text for which there are places beside virtual ones; roberta's two for padding count too."""
+        virtual = self.method.virtual_tokens if "virtual_tokens" in METHODS[self.method.method].reads else 0
+        return int(getattr(self.config, "max_position_embeddings", sys.maxsize)) - virtual - 2 * bool(virtual)
 
     def save(self, folder: Path) -> None:
         """Write the part that learned, in PEFT's layout where the method is PEFT's; whoever stores it checks hashes."""

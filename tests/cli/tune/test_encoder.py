@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cli.calls import run
-from conftest import checkerboard
+from cli.tune.shops import shop_folder
 from palate.cli.tune.encoder import sentences
 from train.tiny import encoder_folder
 
@@ -15,25 +15,12 @@ SMALL = "epochs=2,held_out=60,pairs=96,batch=16,max_tokens=64"
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A folder of 120 people with two tastes."""
-    return _folder(tmp_path_factory.mktemp("shop"), 120)
+    return shop_folder(tmp_path_factory.mktemp("shop"), 120)
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return encoder_folder(tmp_path_factory.mktemp("tiny") / "bert")
-
-
-def _folder(folder, n_users):
-    data = checkerboard(n_users=n_users)
-    rows = [f"u{user},i{item},{time:.0f}" for user, item, time in zip(*_events(data), strict=True)]
-    (folder / "events.csv").write_text("user_id,item_id,time\n" + "\n".join(rows) + "\n")
-    told = [f'{name},"{title}"' for name, title in zip(data.items.ids.ids, data.items.title, strict=True)]
-    (folder / "items.csv").write_text("item_id,title\n" + "\n".join(told) + "\n")
-    return folder
-
-
-def _events(data):
-    return data.events.user, data.events.item, data.events.time
 
 
 def test_tune_then_train_with_what_was_tuned(shop, tiny, tmp_path, monkeypatch, capsys):
@@ -97,10 +84,10 @@ def test_data_that_cannot_be_learned_from_is_one_line(tiny, tmp_path, monkeypatc
     few, bare = tmp_path / "few", tmp_path / "bare"
     few.mkdir()
     bare.mkdir()
-    _folder(bare, 120)
+    shop_folder(bare, 120)
     (bare / "items.csv").unlink()
     cases = {
-        _folder(few, 12): "likes: only 6 people with 3 likes or more could be held out",
+        shop_folder(few, 12): "likes: only 6 people with 3 likes or more could be held out",
         bare: "items: none has a title, description or tags",
         tmp_path / "nowhere": "nowhere",
     }

@@ -2,7 +2,7 @@
 
 import typer
 
-from palate.cli.tune import encoder, llm
+from palate.cli.tune import encoder, llm, ranker
 
 app = typer.Typer()
 
@@ -14,3 +14,4 @@ def tune() -> None:
 
 app.command("encoder", epilog=encoder.EXAMPLE)(encoder.encoder)
 app.command("llm", epilog=llm.EXAMPLE)(llm.llm)
+app.command("ranker", epilog=ranker.EXAMPLE)(ranker.ranker)

@@ -21,21 +21,20 @@ from palate.cli.options import (
     tracking,
 )
 from palate.cli.tune.searched import SearchTime, Trials, search_wanted
-from palate.config import configured
+from palate.cli.tune.shared import METHODS_TOLD, change, settled
 from palate.data.read import read
-from palate.errors import ConfigError, MissingExtraError
+from palate.errors import MissingExtraError
 from palate.runtime import rank
-from palate.tuning.methods import METHODS
 
 EXAMPLE = "Example: palate tune encoder shop/ --out tuned/ --method lora --set rank=8,epochs=2"
-
-_METHODS = "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.items())
 
 
 def encoder(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A folder with events, items and users.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to save the tuned encoder in.")],
-    method: Annotated[str | None, typer.Option("--method", help=f"What learns, lora if not given. {_METHODS}.")] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help=f"What learns, lora if not given. {METHODS_TOLD}.")
+    ] = None,
     model: Annotated[
         str, typer.Option("--encoder", help="What is tuned: a known model, a local folder or a hub id.")
     ] = "all-minilm-l6-v2",
@@ -63,20 +62,15 @@ def encoder(
         from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
-    values, further = (
-        {"method": method or "lora", "model": model, "seconds": seconds_of(budget)},
-        named(settings, "set"),
-    )
-    for name, word in (("method", "--method"), ("model", "--encoder"), ("seconds", "--budget")):
-        if name in further:
-            raise ConfigError(f"set: {name} is given by {word}")
-    config = configured(EncoderTunerConfig, {**values, **further}, "set")
+    values = {"method": method or "lora", "model": model, "seconds": seconds_of(budget)}
+    words = {"method": "--method", "model": "--encoder", "seconds": "--budget"}
+    config = settled(EncoderTunerConfig, values, words, settings)
     work = out.with_name(f"{out.name}.work")
     runtime = tracking(seed, out, track, work)
     data = read(source, events=events, items=items, users=users, liked=liked)
     tuner = EncoderTuner(config)
     if wanted:
-        fixed = {*further, *(["method"] if method else [])}
+        fixed = {*named(settings, "set"), *(["method"] if method else [])}
         record = wanted.run(tuner, data, out, runtime, fixed=fixed, quiet=as_json)
     else:
         record = tuner.fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
@@ -92,16 +86,9 @@ def encoder(
 
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
     """What was learned, whether it helped, what it took, and what comes next."""
-    found, options = record["held_out"], record["options"]
-    if found["low"] > 0:
-        verdict = "better than before"
-    elif found["high"] < 0:
-        verdict = "worse than before: use the encoder as it was"
-    else:
-        verdict = "no difference that these people can show"
+    options = record["options"]
     return [
-        f"NDCG@10 on {found['people']:,} held-out likes: before {found['before']:.4f}, after {found['after']:.4f}, "
-        f"change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}.",
+        change(record["held_out"], "NDCG@10", "held-out likes", "use the encoder as it was"),
         f"{options['method']}: {record['trainable']:,} of {record['weights']:,} numbers learned from "
         f"{record['examples']:,} next likes in {record['seconds']:.0f} s; {record['part_mb']:.1f} MB of weights, "
         f"{record['peak_mb']:,} MB of memory at most.",

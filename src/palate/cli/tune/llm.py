@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, named, seconds_of, show_json
-from palate.config import configured
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, seconds_of, show_json
+from palate.cli.tune.shared import change, settled
 from palate.data.read import read
-from palate.errors import ConfigError, DataError, MissingExtraError
+from palate.errors import DataError, MissingExtraError
 from palate.generate.local import DEFAULT_MODEL
 from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime
@@ -56,11 +56,8 @@ def llm(
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[llm,train]"') from None
     values = {"method": method, "how": how, "model": model, "seconds": seconds_of(budget)}
-    further = named(settings, "set")
-    for name, word in zip(values, ("--method", "--how", "--model", "--budget"), strict=True):
-        if name in further:
-            raise ConfigError(f"set: {name} is given by {word}")
-    config = configured(LLMTrainerConfig, {**values, **further}, "set")
+    words = {"method": "--method", "how": "--how", "model": "--model", "seconds": "--budget"}
+    config = settled(LLMTrainerConfig, values, words, settings)
     if profiles and not profiles.is_file():
         raise DataError(f"{profiles}: no such file; make one with `palate profile {source} --out {profiles}`")
     told = {one.user_id: one.text for one in read_profiles(profiles)} if profiles else {}
@@ -79,16 +76,8 @@ def llm(
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
     """What was learned, whether it helped, what it took, and what comes next."""
     found, options, lists = record["judged"], record["options"], record["lists"]
-    if found["low"] > 0:
-        verdict = "better than before"
-    elif found["high"] < 0:
-        verdict = "worse than before"
-    else:
-        verdict = "no difference that these lists can show"
     lines = [
-        f"NDCG@10 of {found['people']:,} lists that it did not learn from: as given {found['before']:.4f}, with the "
-        f"model {found['after']:.4f}, change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: "
-        f"{verdict}.",
+        change(found, "NDCG@10", "lists that it did not learn from", "leave it out"),
         f"By the model alone: untuned {record['alone']['before']:.4f}, tuned {record['alone']['after']:.4f}; it is "
         f"heard with weight {record['heard']:.2f}, the given order with {record['trust']:.2f}.",
         f"{options['method']}: {record['trainable']:,} of {record['weights']:,} numbers learned from "
