@@ -184,7 +184,7 @@ def fit(
     newcomers: of so many places of a list at least one is for items that nobody has liked yet, where their texts tell
         which; 0 keeps none.
     llm: a folder that `palate tune llm` wrote: that language model puts the first places in order, after the recipe's
-        own rankers. A model saved with it names that folder, which must stay.
+        own rankers. A saved model holds what was tuned and names the language model, which must stay.
     ranker: a folder that `palate tune ranker` wrote: it reads person and item and puts the first places in order, after
         the recipe's own rankers; whether that helps here is not asked again. A saved model names the ranker's language
         model, which must stay.

@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from conftest import checkerboard
 from generate.tiny import tiny_model
 from palate import build
-from palate.errors import AssetError, ConfigError, DataError, LeakError, StoreError
+from palate.errors import ConfigError, DataError, LeakError, StoreError
 from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.model import fit, load
 from palate.rank.llm import LLMRanker, LLMRankerConfig
@@ -55,12 +56,22 @@ def shown(many):
     return Lists(many.queries(np.arange(120)), slate, items[items < 5])
 
 
-def trainer(model, folder, **options) -> LLMTrainer:
-    return LLMTrainer(LLMTrainerConfig(model=model, **{**TOLD, **options}), folder=folder)
+def trainer(model, folder, **options) -> "Saving":
+    return Saving(LLMTrainer(LLMTrainerConfig(model=model, **{**TOLD, **options})), folder)
 
 
-def taught(one: LLMTrainer, many, shown, runtime):
-    return one.taught(many, shown.queries, shown.slate, shown.targets, runtime)
+@dataclass
+class Saving:
+    """A trainer, and where its part is saved as `tune` does."""
+
+    trainer: LLMTrainer
+    folder: Path
+
+
+def taught(one: Saving, many, shown, runtime):
+    ranker, tuned, record = one.trainer.learned(many, shown, runtime)
+    tuned.save(one.folder)
+    return (ranker if record["used"] else None), record
 
 
 @pytest.mark.parametrize("how", ["pointwise", "listwise"])
@@ -202,7 +213,8 @@ from palate.retrieve.neighbours import ItemKNN
 from palate.runtime import Runtime
 from palate.text.prompt import PromptConfig
 from palate.train.llm import tune
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 kill = lambda row: row["epoch"] == 2 and os.kill(os.getpid(), signal.SIGKILL)
 one = replace(trainer(sys.argv[1], Path(sys.argv[2]), lists=16), told=kill)
 tune(one, boards(), ItemKNN(), Path(sys.argv[2]), Runtime(work=Path(sys.argv[3])))
@@ -263,20 +275,18 @@ def test_without_a_history_or_with_a_wish_the_order_stays(kept, many, shown):
     assert (ranker.rank(wishing, shown.slate).scores == shown.slate.scores).all()
 
 
-def test_a_changed_or_missing_part_is_refused(kept, many, shown, tmp_path):
+def test_a_changed_or_missing_ranker_is_refused(kept, many, shown, tmp_path):
     shutil.copytree(kept, tmp_path / "copy")
     model = fit(many, "popular", llm=tmp_path / "copy")
     model.save(tmp_path / "model")
-    about = tmp_path / "copy" / PART / "adapter.json"
-    about.write_text(about.read_text() + "\n")
-    with pytest.raises(AssetError, match=r"made for .* tuned \w+, not .* restore that model or tune again"):
-        load(tmp_path / "model").recommender.rankers[-1].rank(shown.queries, shown.slate)
-    with pytest.raises(AssetError, match="restore that model or tune again"):
+    best = model.recommender.rankers[-1].rank(shown.queries, shown.slate).items
+    arrays = next((tmp_path / "copy" / RANKER).glob("*.safetensors"))
+    arrays.write_bytes(arrays.read_bytes()[:-1] + b"?")
+    with pytest.raises(StoreError, match="damaged"):
         fit(many, "popular", llm=tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy" / PART)
-    with pytest.raises(AssetError, match=r"the tuned part of .* is missing; restore it or tune again"):
-        load(tmp_path / "model").recommender.rankers[-1].rank(shown.queries, shown.slate)
     shutil.rmtree(tmp_path / "copy" / RANKER)
-    (tmp_path / "copy" / PART).mkdir()
     with pytest.raises(StoreError, match="got no better by this model"):
         opened(tmp_path / "copy", build.kinds())
+    shutil.rmtree(tmp_path / "copy")
+    again = load(tmp_path / "model").recommender.rankers[-1]  # which holds what was tuned
+    np.testing.assert_array_equal(again.rank(shown.queries, shown.slate).items, best)

@@ -2,7 +2,13 @@
 
 import hashlib
 import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from palate.assets.known import KNOWN
 from palate.assets.shelf import fetch, locate
@@ -56,6 +62,24 @@ def fingerprint(folder: Path) -> str:
             digest.update(f"{path.relative_to(folder).as_posix()}\x1f".encode())
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def fingerprint_of(files: Mapping[str, NDArray[np.uint8]]) -> str:
+    """The same of files in memory, by name."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\x1f".encode())
+        digest.update(hashlib.sha256(content.tobytes()).digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def in_folder(files: Mapping[str, NDArray[np.uint8]]) -> Iterator[Path]:
+    """A folder that holds these files for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            content.tofile(Path(folder) / Path(name).name)
+        yield Path(folder)
 
 
 def same_model(model: str, known: str | None, *, what: str, of: str) -> Path:

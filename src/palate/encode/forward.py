@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from palate.assets import in_folder
 from palate.bars import without_bars
 from palate.errors import AssetError
 from palate.precision import quick
@@ -34,9 +35,10 @@ class Network:
 
     def with_part(self, files: Mapping[str, NDArray[np.uint8]]) -> "Network":
         """Itself with a tuned part, packed by `palate.tuning.packed`."""
-        from palate.tuning.packed import unpacked  # optional, and slow to import
+        from palate.tuning.tuned import attached  # optional, and slow to import
 
-        self.model[0].model = unpacked(self.model[0].model, files)
+        with in_folder(files) as folder:
+            self.model[0].model = attached(self.model[0].model, folder)
         return self
 
     @torch.inference_mode()

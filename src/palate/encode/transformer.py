@@ -3,7 +3,6 @@
 The network is loaded for the first text that is not remembered: a run without new texts never imports torch.
 """
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.assets import fingerprint, model_folder, same_model
+from palate.assets import fingerprint, fingerprint_of, model_folder, same_model
 from palate.config import option, options
 from palate.encode.cache import remembered
 from palate.errors import MissingExtraError, NotFittedError
@@ -96,11 +95,7 @@ class TransformerEncoder:
 
     @cached_property
     def _part(self) -> str:
-        """A hash of what tuning changed."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self.part_.items()):
-            digest.update(f"{name}\x1f{hashlib.sha256(content.tobytes()).hexdigest()}".encode())
-        return f" {digest.hexdigest()}" if self.part_ else ""
+        return f" {fingerprint_of(self.part_)}" if self.part_ else ""
 
     @cached_property
     def _identified(self) -> str:

@@ -6,15 +6,17 @@ The network is loaded when it is first asked; until then torch is not imported.
 import math
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from palate.assets import KNOWN, fingerprint, model_folder
+from palate.assets import KNOWN, fingerprint, fingerprint_of, in_folder, model_folder
 from palate.config import option, options
 from palate.errors import AssetError, ConfigError, MissingExtraError
 from palate.runtime import log
@@ -63,16 +65,21 @@ class LocalGenerator:
     that, and in whatever batch, a log-probability agrees to within 1e-3 in fp32; in bf16, where sums run in another
     order, to within .25 (SmolLM2, six prompts: .03 on average, .10 at most), so that near-equal answers may change
     places. May be asked from several threads; they take turns.
+
+    part_: a tuned part, packed by `palate.tuning.packed`, which a saved model holds; empty for none, or for that in the
+        folder which the options name
     """
 
     config: LocalGeneratorConfig = LocalGeneratorConfig()
+    part_: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @cached_property
     def identity(self) -> str:
         config = self.config
         drawn = f" {config.temperature} {config.top_p} {config.seed}" if config.temperature else ""
-        tuned = f" tuned {fingerprint(self._adapter)[:16]}" if self._adapter else ""
+        part = fingerprint_of(self.part_) if self.part_ else fingerprint(self._adapter) if self._adapter else ""
+        tuned = f" tuned {part[:16]}" if part else ""
         return f"{config.model} {fingerprint(_folder(config.model))[:16]}{tuned}{drawn}"
 
     def generate(self, prompts: Sequence[str], max_tokens: int) -> list[str]:
@@ -117,7 +124,8 @@ class LocalGenerator:
         except ImportError as error:
             raise MissingExtraError(f'LocalGenerator: no package {error.name}; pip install "palate[llm]"') from None
         log.info("opening %s", self.config.model)
-        return CausalNetwork.open(_folder(self.config.model), self.config.dtype, self._adapter)
+        with in_folder(self.part_) if self.part_ else nullcontext(self._adapter) as adapter:
+            return CausalNetwork.open(_folder(self.config.model), self.config.dtype, adapter)
 
     def holding(self, network: "CausalNetwork") -> Self:
         """The same, answering by a network that is open already."""

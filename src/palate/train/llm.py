@@ -34,6 +34,7 @@ from palate.train.llm_folder import PART, fresh, refuse_taken, write
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.questions import Lesson, Lists, Question, lesson
 from palate.tuning.methods import METHODS, MethodConfig
+from palate.tuning.packed import packed
 from palate.tuning.tuned import Tuned, check, tunable
 from palate.types import Floats, Ints, Queries, Ragged, Slate
 
@@ -78,55 +79,53 @@ class LLMTrainer:
     hear the model and how far to trust the slate's own score. Lists that judge are asked before and after, and the
     ranker is used only if they get better on average.
 
-    folder: where the part that learned is written.
     profiles: what is known of people, by user id.
     told: after each epoch its number from 1, loss, quality and the seconds so far.
     """
 
     config: LLMTrainerConfig = LLMTrainerConfig()
-    folder: Path = field(kw_only=True)
     profiles: Mapping[str, str] = field(default_factory=dict)
     told: Told = lambda _: None
 
     def taught(
         self, data: Dataset, queries: Queries, slate: Slate, targets: Ints, runtime: Runtime
     ) -> tuple[LLMRanker | None, dict[str, Any]]:
-        """See `contracts.ListTrainer`. Goes on from a checkpoint in `runtime.work`, if there is one of this seed, these
-        options, these lists and this model."""
+        """See `contracts.ListTrainer`."""
+        try:
+            ranker, _, record = self.learned(data, Lists(queries, slate, targets), runtime)
+        except DataError as error:
+            return None, {"used": False, "reason": str(error)}
+        return (ranker if record["used"] else None), record
+
+    def learned(self, data: Dataset, lists: Lists, runtime: Runtime) -> tuple[LLMRanker, Tuned, dict[str, Any]]:
+        """The ranker, the network with the part that learned, and the record. Goes on from a checkpoint in
+        `runtime.work`, if there is one of this seed, these options, these lists and this model.
+
+        Raises DataError where too few lists hold what was liked.
+        """
         start, config = time.perf_counter(), self.config
-        lists = Lists(queries, slate, targets)
-        near = int(lists.holds(config.depth).sum())
-        if near < LEAST:
-            return None, {"used": False, "lists": len(lists), "near": near}
+        if (near := int(lists.holds(config.depth).sum())) < LEAST:
+            raise DataError(
+                f"likes: of {len(lists)} people whose last like could be held out, {near} have it among their first "
+                f"{config.depth} candidates; tuning needs {LEAST} to tell whether it helps, so bring more data or "
+                "raise depth"
+            )
         teachers, choosers, judges = lists.parted(config.depth, config.lists, config.held_out, runtime.rng("llm.lists"))
         generator = LocalGenerator(LocalGeneratorConfig(model=config.model, dtype=config.dtype))
         plain = generator.open()
         check(plain.model, config.method)
-        bare = LLMRanker(
-            of(LLMRankerConfig, config), generator.holding(plain), of(PromptConfig, config), self.profiles
-        ).fit(data, runtime)
+        bare = self._asker(generator.holding(plain)).fit(data, runtime)
         before = _Measured.of(bare, judges)
         left = config.seconds - 3 * (time.perf_counter() - start)
         asked = lesson(bare, teachers, config.negatives, config.batch)
         base = generator.identity.removeprefix(config.model).strip()
-        name = run_name(
-            config, runtime, base, data.fingerprint(), lists.fingerprint(), str(sorted(self.profiles.items()))
-        )
+        people = str(sorted(self.profiles.items()))
+        name = run_name(config, runtime, base, data.fingerprint(), lists.fingerprint(), people)
         diary = Diary(runtime.work and runtime.work / f"{name}.jsonl", start, self.told)
         course = Course.of(config, generator, plain, asked, runtime)
         ranker = replace(bare, generator=generator.holding(course.network))
-
-        def chosen() -> float:
-            found = _Measured.of(ranker, choosers)
-            heard, trust = choosers.worth(found.said, found.prior)
-            return float(
-                choosers.quality(replace(bare, heard_=heard, trust_=trust).mixed(found.said, found.prior)).mean()
-            )
-
-        qualities = course.run(name, chosen, max(left, 0.0), runtime, diary)
-        found, after = _Measured.of(ranker, choosers), _Measured.of(ranker, judges)
-        heard, trust = choosers.worth(found.said, found.prior)
-        ranker = replace(ranker, heard_=heard, trust_=trust)
+        qualities = course.run(name, lambda: _weighed(ranker, choosers)[1], max(left, 0.0), runtime, diary)
+        (ranker, _), after = _weighed(ranker, choosers), _Measured.of(ranker, judges)
         judged = compared(judges.quality(before.prior), judges.quality(ranker.mixed(after.said, after.prior)))
         record: dict[str, Any] = {
             "options": asdict(replace(config, seconds=min(config.seconds, sys.float_info.max))),
@@ -138,22 +137,22 @@ class LLMTrainer:
             "trainable": course.tuned.trainable(),
             "weights": sum(value.numel() for value in course.tuned.model.parameters()),
             "epochs": diary.upto(len(qualities)),
-            "heard": heard,
-            "trust": trust,
+            "heard": ranker.heard_,
+            "trust": ranker.trust_,
             "judged": judged,
             "alone": compared(judges.quality(before.said), judges.quality(after.said)),
             "position_bias": {"before": before.bias, "after": after.bias},
             "used": judged["change"] > 0,
+            "seconds": round(time.perf_counter() - start, 1),
+            "peak_mb": peak_mb(),
         }
-        course.tuned.save(self.folder)
-        record |= {"seconds": round(time.perf_counter() - start, 1), "peak_mb": peak_mb()}
-        if not record["used"]:
-            return None, record
-        model = LocalGenerator(replace(generator.config, adapter=str(self.folder)))
-        return (
-            replace(ranker, generator=model.holding(course.network), record_=record, identity_=model.identity),
-            record,
-        )
+        model = LocalGenerator(generator.config, packed(course.tuned))
+        ranker = replace(ranker, generator=model.holding(course.network), record_=record, identity_=model.identity)
+        return ranker, course.tuned, record
+
+    def _asker(self, generator: LocalGenerator) -> LLMRanker:
+        """An untuned ranker with these options."""
+        return LLMRanker(of(LLMRankerConfig, self.config), generator, of(PromptConfig, self.config), self.profiles)
 
 
 def tune(trainer: LLMTrainer, data: Dataset, retriever: Retriever, out: Path, runtime: Runtime) -> dict[str, Any]:
@@ -170,15 +169,10 @@ def tune(trainer: LLMTrainer, data: Dataset, retriever: Retriever, out: Path, ru
         told_targets(_held(rest, queries, targets), [trainer.profiles.get(one, "") for one in rest.users.ids.ids])
     )
     slate = retriever.fit(rest, runtime).retrieve(queries, max(config.candidates, config.depth))
+    ranker, tuned, record = trainer.learned(rest, Lists(queries, slate, targets), runtime)
     with fresh(out) as made:
-        ranker, record = replace(trainer, folder=made / PART).taught(rest, queries, slate, targets, runtime)
-        if "near" in record:
-            raise DataError(
-                f"likes: of {record['lists']} people whose last like could be held out, {record['near']} have it among "
-                f"their first {config.depth} candidates; tuning needs {LEAST} to tell whether it helps, so bring more "
-                "data or raise depth"
-            )
-        write(made, ranker, trainer.profiles, record)
+        tuned.save(made / PART)
+        write(made, ranker if record["used"] else None, trainer.profiles, record)
     return record
 
 
@@ -255,6 +249,14 @@ class _Measured:
         if told and told.requests:
             bias = {"requests": told.requests, "kept": told.kept, "letter": told.mean_letter, "unbiased": told.unbiased}
         return _Measured(ranker.scores(lists.queries, first.items), standardised(first), bias)
+
+
+def _weighed(ranker: LLMRanker, lists: Lists) -> tuple[LLMRanker, float]:
+    """The same, told by these lists how far to hear the model and how far to trust the slate, and how good they are."""
+    found = _Measured.of(ranker, lists)
+    heard, trust = lists.worth(found.said, found.prior)
+    ranker = replace(ranker, heard_=heard, trust_=trust)
+    return ranker, float(lists.quality(ranker.mixed(found.said, found.prior)).mean())
 
 
 def run_name(config: LLMTrainerConfig, runtime: Runtime, *what: str) -> str:

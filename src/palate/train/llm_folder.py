@@ -14,7 +14,6 @@ from typing import Any
 
 from palate import store
 from palate.errors import StoreError
-from palate.generate.local import LocalGenerator
 from palate.rank.llm import LLMRanker
 
 PART, RANKER, RECORD = "adapter", "ranker", "tuning.json"
@@ -41,7 +40,7 @@ def fresh(out: Path) -> Iterator[Path]:
 
 
 def write(folder: Path, ranker: LLMRanker | None, profiles: Mapping[str, str], record: Mapping[str, Any]) -> None:
-    """The record, and the ranker, if there is one, without a catalogue; its part lies in the folder already."""
+    """The record, and the ranker, if there is one, without a catalogue."""
     if ranker:
         store.save(folder / RANKER, replace(ranker, profiles=profiles, titles_=None, texts_=(), told_=()), {})
     (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf8")
@@ -57,7 +56,4 @@ def opened(folder: Path, kinds: Mapping[str, type]) -> LLMRanker:
             "ranker to use; leave it out, or tune with more data or another method"
         )
     ranker: LLMRanker = store.load(folder / RANKER, kinds)
-    if not isinstance(ranker.generator, LocalGenerator):
-        raise StoreError(f"{folder / RANKER}: not the ranker of a tuned language model; tune again")
-    config = replace(ranker.generator.config, adapter=str((folder / PART).resolve()))
-    return replace(ranker, generator=LocalGenerator(config))
+    return ranker

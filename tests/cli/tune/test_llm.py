@@ -67,7 +67,7 @@ def test_json_is_the_record_and_profiles_are_told(shop, tiny, tmp_path, monkeypa
     ("low", "high", "used", "verdict", "end"),
     [
         (0.01, 0.03, True, "better than before", "Next: palate train shop --llm"),
-        (-0.01, 0.03, True, "no difference that these lists can show", "Next: palate train shop --llm"),
+        (-0.01, 0.03, True, "no difference shown", "Next: palate train shop --llm"),
         (-0.03, -0.01, False, "worse than before", "Not better, so there is no ranker to use"),
     ],
 )

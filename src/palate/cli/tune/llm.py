@@ -63,7 +63,7 @@ def llm(
     told = {one.user_id: one.text for one in read_profiles(profiles)} if profiles else {}
     data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
-    trainer = LLMTrainer(config, folder=out, profiles=told, told=(lambda _: None) if as_json else _show)
+    trainer = LLMTrainer(config, profiles=told, told=(lambda _: None) if as_json else _show)
     record = tune(trainer, data, ItemKNN(), out, Runtime(seed=seed, quiet=False, work=work))
     shutil.rmtree(work, ignore_errors=True)
     if as_json:

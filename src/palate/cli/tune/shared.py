@@ -32,7 +32,7 @@ def change(found: Mapping[str, float], measure: str, what: str, advice: str) -> 
     elif found["high"] < 0:
         verdict = f"worse than before: {advice}"
     else:
-        verdict = "no difference that these people can show"
+        verdict = "no difference shown"
     return (
         f"{measure} on {found['people']:,} {what}: before {found['before']:.4f}, after {found['after']:.4f}, "
         f"change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}."
