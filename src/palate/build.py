@@ -11,7 +11,7 @@ from typing import Any
 from palate import store
 from palate.assets import check_model
 from palate.config import configured
-from palate.contracts import Encoder, Generator, Ranker
+from palate.contracts import Encoder, Generator, ListTrainer, Ranker
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
 from palate.errors import ConfigError, PalateWarning, StoreError
@@ -68,34 +68,47 @@ class Recipe:
     """Which retrievers run and how they are tuned.
 
     parts: kind-words of PARTS; several are blended as held-out likes teach.
-    options: per part its options by name; blend: those of `BlendConfig`.
+    options: per part, and for the reader, its options by name; blend: those of `BlendConfig`.
+    reader: one of READERS, tuned on what the blend shows and kept only where it helps; "" for none.
     """
 
     parts: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     blend: Mapping[str, Any] = field(default_factory=dict)
     meaning: str = ""
+    reader: str = ""
 
+
+READERS = ("cross-encoder", "llm")  # made by RankerTrainer and LLMTrainer
+
+_BALANCED = ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "sequence")
 
 RECIPES: dict[str, Recipe] = {
     "popular": Recipe(("popular",), meaning="popularity with ageing: the floor"),
-    "zero-shot": Recipe(("dense",), {"dense": {"focus": 4.0}}, meaning="frozen text encoder, no training"),
+    "zero-shot": Recipe(("dense",), options={"dense": {"focus": 4.0}}, meaning="frozen text encoder, no training"),
     "classic": Recipe(
         ("popular", "transition", "item-knn", "ease", "ials"), meaning="behaviour models blended: the honest baseline"
     ),
     "balanced": Recipe(
-        ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "sequence"),
-        {"sequence": {"networks": 2}},
+        _BALANCED,
+        options={"sequence": {"networks": 2}},
         meaning="behaviour and text blended: the default",
     ),
     **{part: Recipe((part,), meaning="one part alone") for part in PARTS if part != "popular"},
     "tuned-dense": Recipe(
-        ("tuned-dense",), {"tuned-dense": {"focus": 4.0}}, meaning="text encoder tuned on the likes, alone"
+        ("tuned-dense",), options={"tuned-dense": {"focus": 4.0}}, meaning="text encoder tuned on the likes, alone"
     ),
     "tuned": Recipe(
-        ("popular", "transition", "item-knn", "ease", "ials", "bm25", "dense", "tuned-dense", "sequence"),
-        {"sequence": {"networks": 2}},
-        meaning="balanced with a tuned text encoder beside the frozen one",
+        (*_BALANCED, "tuned-dense"),
+        reader="cross-encoder",
+        options={"sequence": {"networks": 2}, "cross-encoder": {"people": 1000, "epochs": 2}},
+        meaning="balanced with a tuned text encoder and a tuned cross-encoder, each where it helps",
+    ),
+    "llm": Recipe(
+        _BALANCED,
+        reader="llm",
+        options={"sequence": {"networks": 2}, "llm": {"lists": 300, "held_out": 120, "epochs": 2}},
+        meaning="balanced with a tuned small language model that reads the first places, where it helps",
     ),
 }
 
@@ -125,11 +138,19 @@ def fit(
     last: tuple[Ranker, ...] = (make_ranker(ranker, data.items),) if ranker else ()
     last += (opened(Path(llm), kinds()).fit(data, runtime),) if llm else ()
     last += (make_diversify(diversify, encoder).fit(data, runtime),) if diversify else ()
-    left_out = unfed(recipe.parts, data, encoder) if len(recipe.parts) > 1 else {}
+    wanted = (*recipe.parts, recipe.reader) if recipe.reader else recipe.parts
+    left_out = unfed(wanted, data, encoder) if len(wanted) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
+    reader = recipe.reader if recipe.reader not in left_out else ""
     members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
     config = configured(BlendConfig, {"seconds": budget, "newcomers": newcomers, **recipe.blend}, "blend")
-    blend = Blend(config, members=members, wish_weights=_wish_weights(parts), standby=Popular())
+    blend = Blend(
+        config,
+        members=members,
+        wish_weights=_wish_weights(parts),
+        standby=Popular(),
+        reader=_reader(reader, recipe.options.get(reader, {}), encoder) if reader else None,
+    )
     retriever, rankers, lists = blend.fit(data, runtime)
     if left_out:
         retriever = replace(retriever, record={**retriever.record, "left_out": left_out})
@@ -145,7 +166,9 @@ def named(recipe: str | Recipe) -> Recipe:
         if recipe not in RECIPES:
             raise ConfigError(f'recipe "{recipe}": unknown; known: {", ".join(RECIPES)}')
         recipe = RECIPES[recipe]
-    for name in (*recipe.parts, *recipe.options):
+    if recipe.reader and recipe.reader not in READERS:
+        raise ConfigError(f'recipe reader "{recipe.reader}": unknown; known: {", ".join(READERS)}')
+    for name in (*recipe.parts, *(recipe.options.keys() - set(READERS))):
         if name not in PARTS:
             raise ConfigError(f'recipe part "{name}": unknown; known: {", ".join(PARTS)}')
     return recipe
@@ -157,15 +180,16 @@ def unfed(parts: Sequence[str], data: Dataset, encoder: str = "auto") -> dict[st
     if data.events.clock == "none" and len(data.events):
         reasons |= dict.fromkeys(("transition", "sequence"), "the log has neither times nor an order")
     if not any(data.items.title) and not any(data.items.description) and not any(data.items.tags):
-        reasons |= dict.fromkeys(("bm25", "dense", "tuned-dense"), "the items have no texts")
+        reasons |= dict.fromkeys(("bm25", "dense", "tuned-dense", *READERS), "the items have no texts")
     likes = int(data.events.liked.sum())
-    for part, package, extra in (("sequence", "torch", "text"), ("tuned-dense", "peft", "train")):
+    needed = {"sequence": ("torch", "text"), **dict.fromkeys(("tuned-dense", *READERS), ("peft", "train"))}
+    for part, (package, extra) in needed.items():
         if likes < LEAST_TO_TRAIN:
             reasons.setdefault(part, f"{likes:,} likes are too few to train on; it takes {LEAST_TO_TRAIN:,}")
         if importlib.util.find_spec(package) is None:
             reasons[part] = f'{package} is not installed; pip install "palate[{extra}]"'
     if encoder == "hashing":
-        reasons["tuned-dense"] = "the hashing encoder has nothing to tune"
+        reasons |= dict.fromkeys(("tuned-dense", *READERS), "the hashing encoder has nothing to tune")
     if not likes:
         reasons |= dict.fromkeys(("transition", "item-knn", "ease", "ials"), "nobody liked anything")
     return {part: reason for part, reason in reasons.items() if part in parts}
@@ -254,6 +278,17 @@ def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
     kind, options = PARTS[name]
     config: Any = configured(options, values, name)
     return kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)
+
+
+def _reader(name: str, values: Mapping[str, Any], encoder: str) -> ListTrainer:
+    if name == "llm":
+        from palate.train.llm import LLMTrainer, LLMTrainerConfig  # torch takes seconds to load
+
+        return LLMTrainer(configured(LLMTrainerConfig, values, name))
+    from palate.train.ranker import RankerTrainer, RankerTrainerConfig  # as above
+
+    model = DEFAULT_MODEL if encoder == "auto" else encoder
+    return RankerTrainer(configured(RankerTrainerConfig, {"model": model, **values}, name))
 
 
 def _wish_weights(parts: Sequence[str]) -> tuple[float, ...]:

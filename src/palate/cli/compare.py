@@ -75,8 +75,8 @@ def described(path: Path) -> tuple[list[str], dict[str, Recipe], Comparison]:
 def _recipe(where: str, table: Any) -> Recipe:
     if not isinstance(table, dict) or not isinstance(table.get("parts"), list):
         raise ConfigError(f'{where}: give parts = ["ease", "dense"], and a table of options for each part if need be')
-    options = {name: values for name, values in table.items() if name != "parts"}
+    options = {name: values for name, values in table.items() if name not in ("parts", "reader")}
     for name, values in options.items():
         if not isinstance(values, dict):
             raise ConfigError(f"{where}.{name}: {values!r} is no table of options")
-    return Recipe(tuple(map(str, table["parts"])), options)
+    return Recipe(tuple(map(str, table["parts"])), options, reader=str(table.get("reader", "")))

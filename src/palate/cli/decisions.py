@@ -29,9 +29,22 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     lists = decision["lists"]
     ways = ", ".join(f"{way} {value:.4f}" for way, value in lists["ndcg@10"].items())
     said.append(f"Short lists from outside, NDCG@10 among {lists['of']} items: {ways}; used: {lists['used']}.")
+    if reader := decision.get("reader"):
+        said.append(f"Reading the first places: {_read(reader)}")
     if decision["not_needed"]:
         said.append(f"Not needed, and not in the model: {_listed(decision['not_needed'])}.")
     return said
+
+
+def _read(record: Mapping[str, Any]) -> str:
+    found = record.get("held_out") or record.get("judged")
+    used = record.get("used", not record.get("kept_order", True))
+    if not found:
+        return f"{record.get('reason', 'too few lists to learn from')}; nothing is read."
+    return (
+        f"NDCG@10 of {found['people']} held-out lists {found['before']:.4f} before, {found['after']:.4f} after, change "
+        f"{found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]; {'used' if used else 'not used'}."
+    )
 
 
 def _tuning(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from palate.contracts import Retriever, Trainer
+from palate.contracts import ListTrainer, Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
@@ -43,6 +43,8 @@ class Blend:
     members: retrievers, unfitted
     wish_weights: see `Fused`
     standby: answers where no member has anything to say, if no member reads popularity
+    reader: a ranker by texts that is tuned and tried last, on what the held-out people are shown; it does not read
+        lists from outside
     """
 
     config: BlendConfig = BlendConfig()
@@ -50,11 +52,12 @@ class Blend:
     wish_weights: tuple[float, ...] = ()
     standby: Retriever | None = None
     ranker: FeatureRanker = FeatureRanker()
+    reader: ListTrainer | None = None
 
     def fit(self, data: Dataset, runtime: Runtime) -> Stages:
         """The retriever, with the record of what was decided, the rankers to put after it, and both for short lists."""
         end = time.perf_counter() + self.config.seconds
-        if len(self.members) == 1 and not has_choices(self.members[0]):
+        if len(self.members) == 1 and not has_choices(self.members[0]) and not self.reader:
             return Stages(self._as_given(data, runtime, {}))
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
@@ -75,8 +78,12 @@ class Blend:
         blend, found = self._only(in_time), [found[place] for place in in_time]
         fitted = tuple(one.fitted for one in found)
         lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime)
-        (fused, rankers, _), numbers = lesson.learned()
+        (fused, rankers, _), shown, numbers = lesson.learned()
         lists, numbers["lists"] = lesson.for_lists(fused, rankers)
+        reader = None
+        if self.reader:
+            reader, numbers["reader"] = self.reader.taught(rest, queries, shown, targets, runtime)
+            lists = lists or Stages(fused, rankers)  # nobody asked what the reader does to lists from outside
         heard = sorted({*_heard(fused), *(_heard(lists.retriever) if lists else ())})
         members = {place: _on_everything(found[place], data, runtime) for place in heard}
         record = {
@@ -93,6 +100,7 @@ class Blend:
             return self._with_standby(_served(one, fitted, members, cold), data, runtime)
 
         outside = Stages(served(lists.retriever), lists.rankers) if lists else None
+        rankers = (*rankers, reader) if reader else rankers
         return Stages(replace(served(fused), record=record), rankers, outside)
 
     def _only(self, places: Sequence[int]) -> "Blend":

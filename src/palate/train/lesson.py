@@ -59,8 +59,9 @@ class Lesson:
     cold: Bools
     runtime: Runtime
 
-    def learned(self) -> tuple[Stages, dict[str, Any]]:
-        """What is used, learned from everybody, and the numbers of the decision."""
+    def learned(self) -> tuple[Stages, Slate, dict[str, Any]]:
+        """What is used, learned from everybody; what each half is shown by it as the other half taught; and the numbers
+        of the decision."""
         choices, alone = from_catalogue(self.members, self.queries, self.targets, self.cold)
         best = int(np.argmax(alone))
         ways, slates = {"best part": alone[best]}, dict[str, Slate]()
@@ -79,7 +80,8 @@ class Lesson:
         if fused.newcomers:
             kept = Newcomers(fused.newcomers, self.cold).rank(self.queries, slates[used])
             numbers["newcomers"] = {"every": fused.newcomers, "ndcg@10": self._quality(kept)}
-        return Stages(fused, rankers), numbers
+        shown = slates[used] if used in slates else fused.retrieve(self.queries, self.config.breadth)
+        return Stages(fused, rankers), shown, numbers
 
     def for_lists(self, fused: Fused, rankers: Sequence[Ranker]) -> tuple[Stages | None, dict[str, Any]]:
         """What puts short lists from outside in order where that is better than `fused` and the rankers, and numbers.

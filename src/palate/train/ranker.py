@@ -110,7 +110,7 @@ class RankerTrainer:
             raise ConfigError(f"loss {self.config.loss}: is for labels; lists are learned by {' or '.join(LISTS)}")
         slate = slate.top(self.config.candidates)
         wanted = slate.items == targets[:, None]
-        met = np.flatnonzero(wanted.any(axis=1) & ordered(queries, slate).any(axis=1))
+        met = np.flatnonzero(wanted.any(axis=1) & ordered(queries, slate).any(axis=1))[: self.config.people]
         bare, labels = self._untrained().about(data.items), wanted[met].astype(np.float32)
         return self._proven(bare, queries.take(met), slate.take(met), labels, 0.5, runtime)
 
