@@ -37,7 +37,7 @@ def test_tune_tells_what_it_did_and_train_uses_what_helped(shop, tiny, tmp_path,
     assert (code, err) == (0, "")
     lines = said.splitlines()
     assert lines[0].startswith("  epoch 1: loss ")
-    assert lines[1].startswith("NDCG@10 of 20 lists that it did not learn from: before ")
+    assert lines[1].startswith("NDCG@10 on 20 lists that it did not learn from: before ")
     assert lines[2].startswith("By the model alone: untuned ")
     assert lines[3].startswith("lora: ")
     assert lines[4].startswith("Reversing a list kept the chosen item in ")
