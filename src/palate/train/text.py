@@ -19,6 +19,9 @@ class TextTrainerConfig(EncoderTunerConfig):
     """Of a person read item by item, as `Dense` reads one."""
 
     person: str = option("items", "What stands for a person; see EncoderTunerConfig.", choices=("items",))
+    max_tokens: int = option(64, "Tokens after which a text is cut.", low=8)
+    last: int = option(5, "Liked items that tell of a person while tuning, the newest.", low=1)
+    epochs: int = option(2, "Epochs, at most.", low=1)
     decay: float = option(0.8, "When asked: see DenseConfig.", low=0.0, high=1.0)
     focus: float = option(0.0, "When asked: see DenseConfig.", low=0.0, high=50.0)
 
@@ -54,9 +57,7 @@ class TextTrainer:
             kept = found["after"] >= found["before"]
             record = {"kept": kept, **record, "epochs": tuple(record["epochs"])}
             encoder = replace(encoder, part_=packed(tuned)) if kept else encoder
-        dense = Dense(
-            DenseConfig(last=config.last, decay=config.decay, focus=config.focus), encoder=encoder, record=record
-        )
+        dense = Dense(DenseConfig(decay=config.decay, focus=config.focus), encoder=encoder, record=record)
         return dense.fit(data, runtime)
 
     def within(self, seconds: float) -> "TextTrainer":
