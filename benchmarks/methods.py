@@ -14,7 +14,8 @@ from pathlib import Path
 from benchmarks.sets.movielens import movielens_small
 from palate.evaluation.environment import environment
 from palate.runtime import Runtime
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 from palate.tuning.methods import METHODS
 
 HERE = Path(__file__).resolve().parent

@@ -16,7 +16,8 @@ from palate.encode.transformer import TransformerConfig, TransformerEncoder
 from palate.errors import DataError, StoreError
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 from palate.tuning.methods import METHODS
 from train.tiny import encoder_folder
 
@@ -105,7 +106,8 @@ import os, signal, sys
 from pathlib import Path
 from conftest import checkerboard
 from palate.runtime import Runtime
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 config = EncoderTunerConfig(model=sys.argv[1], epochs=2, held_out=60, pairs=96, batch=16, max_tokens=64, patience=5)
 kill = lambda row: row["epoch"] == 2 and os.kill(os.getpid(), signal.SIGKILL)
 EncoderTuner(config).fit(checkerboard(n_users=120), Path(sys.argv[2]), Runtime(work=Path(sys.argv[3])), kill)
@@ -149,3 +151,40 @@ def test_a_folder_with_something_else_is_left_alone(many, tiny, tmp_path, runtim
     with pytest.raises(StoreError, match="exists and is not a tuned encoder"):
         tuner(tiny).fit(many, tmp_path, runtime)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_items_language_is_learned_before_where_asked_for(many, tiny, tmp_path, runtime):
+    """An item is six numbers of its own; with half of them it is known among all, though nobody's likes tell of it."""
+    rng = np.random.default_rng(0)
+    titles = tuple(" ".join(map(str, rng.permutation(100)[:6])) for _ in range(20))
+    many = replace(many, items=replace(many.items, title=titles, tags=("",) * 20))
+    halves = [" ".join(title.split()[::2]) for title in titles]
+    options = {
+        "method": "full",
+        "learning_rate": 3e-3,
+        "epochs": 1,
+        "pairs": 1,
+        "batch": 8,
+        "adapt": 40,
+        "patience": 40,
+    }
+
+    def found(folder):
+        return ((vectors(folder, halves) @ vectors(folder, titles).T).argmax(axis=1) == np.arange(20)).mean()
+
+    tuner(tiny, **options).fit(many, tmp_path / "out", runtime)
+    assert found(tmp_path / "out") > found(tiny) + 0.1
+
+
+def test_an_adapted_run_that_goes_on_ends_as_one_that_never_stopped(many, tiny, tmp_path):
+    options = {"method": "lora", "adapt": 1, "epochs": 2, "learning_rate": 0.01}
+
+    def stop(row):
+        raise Stopped
+
+    whole = tuner(tiny, **options).fit(many, tmp_path / "whole", Runtime())
+    work = Runtime(work=tmp_path / "work")
+    with pytest.raises(Stopped):
+        tuner(tiny, **options).fit(many, tmp_path / "out", work, told=stop)
+    record = tuner(tiny, **options).fit(many, tmp_path / "out", work)
+    assert record["held_out"] == whole["held_out"]

@@ -15,7 +15,8 @@ from palate.encode.transformer import TransformerConfig, TransformerEncoder
 from palate.errors import ConfigError
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.processes import share
 from palate.train.study import SearchBudget, search
@@ -27,7 +28,8 @@ from pathlib import Path
 from torch import distributed
 from conftest import checkerboard
 from palate.runtime import Runtime, rank
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 config = EncoderTunerConfig(**json.loads(sys.argv[1]))
 runtime = Runtime(work=Path(sys.argv[2]) / "work", track="none")
 rows = []

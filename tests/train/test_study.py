@@ -10,7 +10,8 @@ from conftest import checkerboard
 from palate.config import Span, option, options
 from palate.errors import ConfigError
 from palate.runtime import Runtime
-from palate.train.encoder import RECORD, EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import RECORD, EncoderTuner
 from palate.train.study import TRACE, SearchBudget, search, searched
 from train.tiny import encoder_folder
 

@@ -10,7 +10,8 @@ from palate.encode.transformer import TransformerConfig, TransformerEncoder
 from palate.errors import DataError
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.runtime import Runtime, log
-from palate.train.encoder import EncoderTuner, EncoderTunerConfig
+from palate.train.course import EncoderTunerConfig
+from palate.train.encoder import EncoderTuner
 from palate.tuning.packed import packed
 
 

@@ -59,7 +59,8 @@ def encoder(
     """
     wanted = search_wanted(trials, limit)
     try:
-        from palate.train.encoder import EncoderTuner, EncoderTunerConfig  # torch takes seconds to load
+        from palate.train.course import EncoderTunerConfig  # torch takes seconds to load
+        from palate.train.encoder import EncoderTuner
     except ImportError as error:
         raise MissingExtraError(f'tune: no package {error.name}; pip install "palate[train]"') from None
     values = {"method": method or "lora", "model": model, "seconds": seconds_of(budget)}
