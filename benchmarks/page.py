@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import labelled
+from benchmarks import labelled, tuning
 from benchmarks.book import Table
 from benchmarks.lines import Line
 from benchmarks.sets import SETS
@@ -55,7 +55,7 @@ def page(results: Path) -> str:
                     parts += [] if titled else [f"## {benchmark.title}\n"]
                     titled = True
                     parts.append(section(view, Table.read(path), protocol))
-    return "\n".join([*parts, *labelled.section(results), speed(results)])
+    return "\n".join([*parts, *labelled.section(results), *tuning.section(results), speed(results)])
 
 
 def section(view: View, found: Table, protocol: str) -> str:

@@ -142,14 +142,14 @@ def fit(
     left_out = unfed(wanted, data, encoder) if len(wanted) > 1 else {}
     parts = [part for part in recipe.parts if part not in left_out] or ["popular"]
     reader = recipe.reader if recipe.reader not in left_out else ""
-    members = tuple(_part(part, recipe.options.get(part, {}), encoder) for part in parts)
+    members = tuple(make_part(part, recipe.options.get(part, {}), encoder) for part in parts)
     config = configured(BlendConfig, {"seconds": budget, "newcomers": newcomers, **recipe.blend}, "blend")
     blend = Blend(
         config,
         members=members,
         wish_weights=_wish_weights(parts),
         standby=Popular(),
-        reader=_reader(reader, recipe.options.get(reader, {}), encoder) if reader else None,
+        reader=make_reader(reader, recipe.options.get(reader, {}), encoder) if reader else None,
     )
     retriever, rankers, lists = blend.fit(data, runtime)
     if left_out:
@@ -211,6 +211,38 @@ def make_encoder(name: str) -> Encoder:
     return TransformerEncoder(TransformerConfig(model=DEFAULT_MODEL if name == "auto" else name))
 
 
+def make_part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
+    """A part by its kind-word, with these options of its own, unfitted: a retriever or what becomes one by training."""
+    if name == "sequence":
+        from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig  # torch takes seconds to load
+
+        return SequenceTrainer(configured(SequenceTrainerConfig, values, name), encoder=make_encoder(encoder))
+    if name == "tuned-dense":
+        if encoder == "hashing":
+            raise ConfigError(
+                'recipe part "tuned-dense": the hashing encoder has nothing to tune; name a language model'
+            )
+        from palate.train.text import TextTrainer, TextTrainerConfig  # as above
+
+        model = DEFAULT_MODEL if encoder == "auto" else encoder
+        return TextTrainer(configured(TextTrainerConfig, {"model": model, **values}, name))
+    kind, options = PARTS[name]
+    config: Any = configured(options, values, name)
+    return kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)
+
+
+def make_reader(name: str, values: Mapping[str, Any], encoder: str) -> ListTrainer:
+    """One of READERS with these options, to be taught."""
+    if name == "llm":
+        from palate.train.llm import LLMTrainer, LLMTrainerConfig  # torch takes seconds to load
+
+        return LLMTrainer(configured(LLMTrainerConfig, values, name))
+    from palate.train.ranker import RankerTrainer, RankerTrainerConfig  # as above
+
+    model = DEFAULT_MODEL if encoder == "auto" else encoder
+    return RankerTrainer(configured(RankerTrainerConfig, {"model": model, **values}, name))
+
+
 def make_generator(name: str, seed: int = 0) -> Generator:
     """The language model of that name: a known one, a local folder, a hub id, or "http://HOST/v1#MODEL" for a service.
 
@@ -259,36 +291,6 @@ def kinds() -> dict[str, type]:
 def decisions(recommender: Recommender) -> dict[str, Any]:
     """What was decided on held-out likes while fitting, as plain values; {} where nothing was to be decided."""
     return dict(getattr(recommender.retriever, "record", {}))
-
-
-def _part(name: str, values: Mapping[str, Any], encoder: str) -> Any:
-    if name == "sequence":
-        from palate.train.sequence import SequenceTrainer, SequenceTrainerConfig  # torch takes seconds to load
-
-        return SequenceTrainer(configured(SequenceTrainerConfig, values, name), encoder=make_encoder(encoder))
-    if name == "tuned-dense":
-        if encoder == "hashing":
-            raise ConfigError(
-                'recipe part "tuned-dense": the hashing encoder has nothing to tune; name a language model'
-            )
-        from palate.train.text import TextTrainer, TextTrainerConfig  # as above
-
-        model = DEFAULT_MODEL if encoder == "auto" else encoder
-        return TextTrainer(configured(TextTrainerConfig, {"model": model, **values}, name))
-    kind, options = PARTS[name]
-    config: Any = configured(options, values, name)
-    return kind(config, encoder=make_encoder(encoder)) if kind is Dense else kind(config)
-
-
-def _reader(name: str, values: Mapping[str, Any], encoder: str) -> ListTrainer:
-    if name == "llm":
-        from palate.train.llm import LLMTrainer, LLMTrainerConfig  # torch takes seconds to load
-
-        return LLMTrainer(configured(LLMTrainerConfig, values, name))
-    from palate.train.ranker import RankerTrainer, RankerTrainerConfig  # as above
-
-    model = DEFAULT_MODEL if encoder == "auto" else encoder
-    return RankerTrainer(configured(RankerTrainerConfig, {"model": model, **values}, name))
 
 
 def _wish_weights(parts: Sequence[str]) -> tuple[float, ...]:

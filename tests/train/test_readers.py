@@ -6,8 +6,8 @@ import pytest
 from conftest import checkerboard
 from generate.tiny import tiny_model
 from palate import build, store
-from palate.cli.decisions import sentences
 from palate.errors import ConfigError
+from palate.evaluation.decisions import sentences
 from palate.rank.cross import CrossEncoder
 from palate.rank.llm import LLMRanker
 from palate.runtime import Runtime

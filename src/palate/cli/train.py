@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from palate import build
-from palate.cli.decisions import sentences, trials
 from palate.cli.options import (
     Budget,
     Diversify,
@@ -27,6 +26,7 @@ from palate.cli.options import (
     tracking,
 )
 from palate.data.read import read
+from palate.evaluation.decisions import sentences, trials
 from palate.model import fit
 from palate.train.lesson import BlendConfig
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from palate.build import decisions
 from palate.contracts import Metric
 from palate.data.audit import audit, refuse_leaks
 from palate.data.dataset import Dataset
@@ -15,6 +16,7 @@ from palate.evaluation import lists, pairs
 from palate.evaluation.compare import Interval, holm, intervals, paired_p
 from palate.evaluation.conclusions import conclude
 from palate.evaluation.cost import Cost, measured
+from palate.evaluation.decisions import sentences
 from palate.evaluation.environment import environment
 from palate.evaluation.pairs import Pairs
 from palate.evaluation.ranking import answered, sampled_candidates
@@ -137,6 +139,7 @@ class Exam:
             slices=tuple(SliceResult(p.group, p.name, v) for p, v in zip(self.parts, in_parts, strict=True)),
             beyond=lists.per_user(slate, test.queries(), train, runtime),
             catalogue=lists.together(slate, train, test.users, columns[:, 0]),
+            decisions=tuple(sentences(decisions(model))),
         )
         trade = self.sweep.over(recipe, model, self.cut, self.k, runtime) if self.sweep and asked else None
         return Trial(result, columns, pairs.recommender_scores(model, self.labelled, test, runtime), trade)

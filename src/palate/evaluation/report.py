@@ -54,6 +54,7 @@ def html(experiment: Experiment) -> str:
         "Beyond accuracy": _beyond(recipes),
         "What variety costs": _trades(experiment),
         "Liked or not": _pairs(experiment),
+        "What was decided while fitting": _decisions(recipes),
         "Costs": _costs(recipes),
         "Audit": _list(f"{one.severity}: {one.text}" for one in experiment.findings) or _paragraph("No findings."),
         "Settings": _settings(experiment),
@@ -200,6 +201,10 @@ def _pairs(experiment: Experiment) -> str:
         for one in sorted(experiment.pairs, key=lambda one: -one.uauc.mean)
     ]
     return _paragraph(note) + _table(["", "AUC", "UAUC", "over the best rule"], rows)
+
+
+def _decisions(recipes: Sequence[RecipeResult]) -> str:
+    return "".join(_details(one.recipe, _list(one.decisions)) for one in recipes if one.decisions)
 
 
 def _costs(recipes: Sequence[RecipeResult]) -> str:

@@ -34,6 +34,7 @@ class RecipeResult:
     asked: False for a trivial rule that is always in the table.
     validation, test: metric name to mean and interval over users.
     beyond: the same for what accuracy does not see; catalogue: numbers that belong to all lists together.
+    decisions: what was decided on held-out likes while fitting, in sentences.
     """
 
     recipe: str
@@ -45,6 +46,7 @@ class RecipeResult:
     slices: tuple[SliceResult, ...]
     beyond: dict[str, Interval]
     catalogue: dict[str, float]
+    decisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

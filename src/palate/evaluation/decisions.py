@@ -41,10 +41,16 @@ def _read(record: Mapping[str, Any]) -> str:
     used = record.get("used", not record.get("kept_order", True))
     if not found:
         return f"{record.get('reason', 'too few lists to learn from')}; nothing is read."
-    return (
+    said = (
         f"NDCG@10 of {found['people']} held-out lists {found['before']:.4f} before, {found['after']:.4f} after, change "
         f"{found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]; {'used' if used else 'not used'}."
     )
+    if alone := record.get("alone"):
+        said += f" The model alone, of these: untuned {alone['before']:.4f}, tuned {alone['after']:.4f}."
+    if (bias := record.get("position_bias")) and bias["before"] and bias["after"]:
+        kept = [f"{bias[when]['kept']:.0%}" for when in ("before", "after")]
+        said += f" Reversing a list kept its choice in {kept[0]} before, in {kept[1]} after."
+    return said
 
 
 def _tuning(record: Mapping[str, Any]) -> str:

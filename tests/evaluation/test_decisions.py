@@ -8,9 +8,9 @@ import pytest
 
 import palate
 from conftest import checkerboard
-from palate.cli.decisions import sentences, trials
 from palate.cli.options import seconds_of
 from palate.errors import ConfigError
+from palate.evaluation.decisions import sentences, trials
 
 BOARD = checkerboard()
 
