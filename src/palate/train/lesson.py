@@ -98,16 +98,18 @@ class Lesson:
             slate = ranker.rank(few.queries, slate)
         few = replace(few, members=tuple(few._asked_best(member, lists) for member in self.members))
         choices = from_lists(few.members, few.queries, few.targets, others, self.cold)
-        slates = {"as in the catalogue": slate, "weighted sum": few._crossed(choices, lists)}
-        if self.config.trees and len(self.members) > 1:
-            slates["trees"] = few._crossed_trees(slates["weighted sum"])
+        several = len(self.members) > 1
+        own = few._crossed(choices, lists)
+        slates = {"as in the catalogue": slate, "weighted sum" if several else "options of their own": own}
+        if self.config.trees and several:
+            slates["trees"] = few._crossed_trees(own)
         ways = {way: few._quality(found) for way, found in slates.items()}
         used = max(ways, key=lambda way: ways[way])  # of equals the simplest
         numbers: dict[str, Any] = {"of": ANYWHERE + 1, "ndcg@10": ways, "used": used}
         if used == "as in the catalogue":
             return None, numbers
         found = replace(few._fused(choices.weights(), tells=used == "trees"), newcomers=0)
-        trees = (few._trees(slates["weighted sum"]),) if used == "trees" else ()
+        trees = (few._trees(own),) if used == "trees" else ()
         return Stages(found, trees), {**numbers, "weights": found.weights}
 
     def _asked_best(self, member: Any, lists: Ints) -> Any:
