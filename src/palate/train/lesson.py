@@ -116,9 +116,10 @@ class Lesson:
         """The member with those options that only asking reads with which it is best on these lists."""
         best, most = member, self._quality(member.retrieve(self.queries, 10, lists))
         for name, value, asking in worth_trying(getattr(member, "config", None)):
-            other = replace(best, config=replace(best.config, **{name: value})) if asking else best
-            found = self._quality(other.retrieve(self.queries, 10, lists)) if asking else 0.0
-            if found > most:
+            if not asking:
+                continue
+            other = replace(best, config=replace(best.config, **{name: value}))
+            if (found := self._quality(other.retrieve(self.queries, 10, lists))) > most:
                 best, most = other, found
         return best
 
