@@ -181,6 +181,7 @@ def _counted(protocol: TallRec, shots: Asked, runtime: Runtime) -> Scorer:
 # chosen on the validation rows
 BI = {
     "head": LoopConfig(learning_rate=0.01, epochs=20, patience=3, weight_decay=0.01, warm_up=0.1, clip=1.0),
+    "lora": LoopConfig(learning_rate=5e-4, epochs=3, patience=2, weight_decay=0.01, warm_up=0.1, clip=1.0),
     "full": LoopConfig(learning_rate=5e-5, epochs=3, patience=2, weight_decay=0.01, warm_up=0.1, clip=1.0),
 }
 BI_ROWS = 8
@@ -193,6 +194,7 @@ MODELS: dict[str, Learn] = {
     COUNTED.replace(" ", "-"): _counted,
     "minilm-bi-head": partial(_bi, "head"),
     "minilm-bi-full": partial(_bi, "full"),
+    "minilm-bi-lora": partial(_bi, "lora"),
     "minilm-cross-head": partial(_cross, "head"),
     "minilm-cross-full": partial(_cross, "full"),
     "smollm2": partial(_decoder, None),

@@ -4,8 +4,9 @@ Each film is read once and stands both for itself and for its place in histories
 can be a target with the other ten as its history: eleven examples for the price of one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,11 @@ from palate.metrics.accuracy import auc, uauc
 from palate.rank.reader import Reader
 from palate.runtime import Runtime, log
 from palate.train.loop import Epochs, LoopConfig, train
+from palate.tuning.methods import MethodConfig
 from palate.types import Floats, Ints, Longs
 
 MAX_TOKENS = 48
-PACE = {"full": 30.0, "head": 1.0}  # how much faster the numbers beside the transformer learn than itself
+PACE = {"full": 30.0, "lora": 3.0, "head": 1.0}  # how much faster the numbers beside the transformer learn than itself
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Taste(nn.Module):
     def __init__(self, films: Films, method: str) -> None:
         super().__init__()
         self.method, self.pace = method, PACE[method]
-        reader = Reader.open(model_folder("all-minilm-l6-v2"), MAX_TOKENS, "auto")
+        reader = Reader.open(model_folder("all-minilm-l6-v2"), MAX_TOKENS, "auto").learning(MethodConfig(method=method))
+        for part in (reader.head, reader.trust):  # Taste has its own
+            part.requires_grad_(False)
         self.reader, texts = reader, film_texts(films)
         self.tokens = reader.tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
         kinds = sorted({kind for kinds in films.genres for kind in kinds})
@@ -66,13 +70,22 @@ class Taste(nn.Module):
         self.own = nn.Linear(self.vectors.shape[1], 1)
         nn.init.zeros_(self.own.weight)
         nn.init.zeros_(self.own.bias)
-        for name, part in self.named_parameters():
-            part.requires_grad_(not name.startswith("reader") or (method == "full" and "transformer" in name))
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """What learns."""
+        return {name: value.detach() for name, value in self.named_parameters() if value.requires_grad}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Takes what `state_dict` gave."""
+        with torch.no_grad():
+            for name, value in self.named_parameters():
+                if value.requires_grad:
+                    value.copy_(state_dict[name])
 
     def forward(self, window: Window) -> Tensor:
         """(R, W) the score of each film of a row, the others being its history."""
         known, place = np.unique(window.item, return_inverse=True)
-        vectors = self._read(known) if self.method == "full" and self.training else self.vectors[known]
+        vectors = self._read(known) if self.method != "head" and self.training else self.vectors[known]
         vectors = functional.normalize(vectors - self.mean, dim=1)
         at, liked = torch.from_numpy(place.reshape(window.item.shape)), torch.from_numpy(window.liked)
         each, genres = vectors[at], self.genres[torch.from_numpy(window.item).long()]
@@ -105,7 +118,7 @@ class Taste(nn.Module):
 
     def refresh(self) -> None:
         """Read every film again with the weights of now."""
-        if self.method == "full":
+        if self.method != "head":
             self.vectors.copy_(self._read_all())
 
     @torch.no_grad()
