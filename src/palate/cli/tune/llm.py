@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, seconds_of, show_json
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, show_json, tracking
 from palate.cli.tune.shared import change, settled
 from palate.data.read import read
 from palate.errors import DataError, MissingExtraError
 from palate.generate.local import DEFAULT_MODEL
 from palate.retrieve.neighbours import ItemKNN
-from palate.runtime import Runtime
 from palate.text.profiles_file import read_profiles
 from palate.tuning.methods import METHODS
 
@@ -40,6 +39,7 @@ def llm(
         str | None, typer.Option("--set", help="Further options of LLMTrainerConfig, as name=value,name=value.")
     ] = None,
     budget: Budget = None,
+    track: Track = "tensorboard",
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -64,7 +64,7 @@ def llm(
     data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
     trainer = LLMTrainer(config, profiles=told, told=(lambda _: None) if as_json else _show)
-    record = tune(trainer, data, ItemKNN(), out, Runtime(seed=seed, quiet=False, work=work))
+    record = tune(trainer, data, ItemKNN(), out, tracking(seed, out, track, work))
     shutil.rmtree(work, ignore_errors=True)
     if as_json:
         show_json({**record, "folder": str(out)})

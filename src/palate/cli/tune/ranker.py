@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from palate import build, store
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Users, seconds_of, show_json
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, show_json, tracking
 from palate.cli.tune.shared import METHODS_TOLD, change, settled
 from palate.data.read import read
 from palate.errors import ConfigError, MissingExtraError
-from palate.runtime import Runtime
 
 EXAMPLE = "Example: palate tune ranker shop/ --out ranker/ --method lora --loss listwise --set people=1000,epochs=2"
 
@@ -40,6 +39,7 @@ def ranker(
         str | None, typer.Option("--set", help="Further options of RankerTrainerConfig, as name=value,name=value.")
     ] = None,
     budget: Budget = None,
+    track: Track = "tensorboard",
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -65,7 +65,7 @@ def ranker(
     work = out.with_name(f"{out.name}.work")
     kind, _ = build.PARTS[retriever]
     trainer = RankerTrainer(config, told=(lambda _: None) if as_json else _show)
-    made = trainer.fit(data, kind(), Runtime(seed=seed, quiet=False, work=work))
+    made = trainer.fit(data, kind(), tracking(seed, out, track, work))
     record = {**made.record_, "retriever": retriever}
     store.save(out, made, {"palate": version("palate"), "ranker": record})
     shutil.rmtree(work, ignore_errors=True)
