@@ -1,0 +1,92 @@
+"""Texts to the words and phrases that tell them apart: by tf-idf among all, and by log-odds between two kinds."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from palate.data.dataset import IdMap
+from palate.text.words import terms
+from palate.types import Bools
+
+_SURE = 1.96  # standard errors from which a word counts as said more often in one kind of text
+
+
+def telling(texts: Sequence[str], least: int, share: float) -> list[tuple[str, ...]]:
+    """(N) per text its words and phrases by falling (1 + ln tf) ln(N / df), ties by the alphabet.
+
+    Only what `least` texts and no more than this share of them have; a phrase has no word above that share.
+    """
+    vocabulary, counts = _counts(texts)
+    df = np.bincount(counts.indices, minlength=len(vocabulary))
+    usable = _nameable(vocabulary, common=df > share * len(texts)) & (df >= least)
+    weight = np.where(usable, np.log(len(texts) / np.maximum(df, 1)), 0)
+    counts.data = (1 + np.log(counts.data)) * weight[counts.indices]
+    return _best(vocabulary, counts)
+
+
+def contrasted(
+    texts: Sequence[str], kind: Bools, groups: Sequence[int], n_groups: int, share: float
+) -> list[tuple[str, ...]]:
+    """(n_groups) per group the words and phrases in its texts that are much more frequent in one kind of all texts.
+
+    kind, groups: (N,) of each text. Word w, in a_w of A texts of one kind and b_w of B of the other, has
+    z = ln((a_w + .5) (B - b_w + .5) / ((b_w + .5) (A - a_w + .5))) / sqrt(1/(a_w + .5) + 1/(b_w + .5)); those with
+    |z| of 1.96 or more stand by falling |z| (1 + ln of how many texts of the group have them), ties by the alphabet.
+    Without texts of both kinds nothing does.
+    """
+    if not len(texts) or kind.all() or not kind.any():
+        return [()] * n_groups
+    vocabulary, counts = _counts(texts)
+    counts.data[:] = 1.0
+    df = np.asarray(counts.sum(axis=0)).ravel()
+    here = np.asarray(counts[np.flatnonzero(kind)].sum(axis=0)).ravel() + 0.5
+    there = df + 1.0 - here
+    odds = np.log(here / (kind.sum() + 1 - here)) - np.log(there / ((~kind).sum() + 1 - there))
+    z = np.abs(odds) / np.sqrt(1 / here + 1 / there)
+    usable = _nameable(vocabulary, common=df > share * len(texts)) & (z >= _SURE)
+    ones = np.ones(len(texts), np.float32)
+    own = sparse.csr_matrix((ones, (np.asarray(groups), np.arange(len(texts)))), (n_groups, len(texts))) @ counts
+    own = sparse.csr_matrix(own)
+    own.data = (1 + np.log(own.data)) * np.where(usable, z, 0)[own.indices]
+    return _best(vocabulary, own)
+
+
+def _counts(texts: Sequence[str]) -> tuple[IdMap, sparse.csr_matrix]:
+    """All words and phrases, sorted, and (N, n_terms) how often each stands in each text."""
+    rows = [Counter(terms(text)) for text in texts]
+    vocabulary = IdMap(tuple(sorted({term for row in rows for term in row})))
+    found = vocabulary.rows([term for row in rows for term in row])
+    count = np.array([n for row in rows for n in row.values()], np.float32)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(row) for row in rows], dtype=np.int64)])
+    return vocabulary, sparse.csr_matrix((count, found, offsets), (len(texts), len(vocabulary)))
+
+
+def _nameable(vocabulary: IdMap, common: Bools) -> Bools:
+    """(n_terms,) what could name something: no single character or number, and without a common word."""
+    trite = {term for term, often in zip(vocabulary.ids, common, strict=True) if often}
+    return np.array(
+        [
+            len(term) > 1 and not term.isdecimal() and trite.isdisjoint([term, *term.split(" ")])
+            for term in vocabulary.ids
+        ],
+        np.bool_,
+    )
+
+
+def _best(vocabulary: IdMap, weights: sparse.csr_matrix) -> list[tuple[str, ...]]:
+    """Per row the terms above 0, the heaviest first, without those that share a word with one before them."""
+    found = []
+    for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
+        own, weight = weights.indices[start:stop], weights.data[start:stop]
+        order = np.lexsort((own, -weight))
+        taken: set[str] = set()
+        best = []
+        for place in order[weight[order] > 0]:
+            term = vocabulary.ids[own[place]]
+            if taken.isdisjoint(term.split(" ")):
+                taken.update(term.split(" "))
+                best.append(term)
+        found.append(tuple(best))
+    return found
