@@ -14,7 +14,7 @@ _SURE = 1.96  # standard errors from which a word counts as said more often in o
 
 
 def telling(texts: Sequence[str], least: int, share: float) -> list[tuple[str, ...]]:
-    """(N) per text its words and phrases by falling (1 + ln tf) ln(N / df), ties by the alphabet.
+    """(N) per text its words and phrases by falling (1 + ln tf) ln(N / df); of equals phrases first, then the alphabet.
 
     Only what `least` texts and no more than this share of them have; a phrase has no word above that share.
     """
@@ -33,7 +33,7 @@ def contrasted(
 
     kind, groups: (N,) of each text. Word w, in a_w of A texts of one kind and b_w of B of the other, has
     z = ln((a_w + .5) (B - b_w + .5) / ((b_w + .5) (A - a_w + .5))) / sqrt(1/(a_w + .5) + 1/(b_w + .5)); those with
-    |z| of 1.96 or more stand by falling |z| (1 + ln of how many texts of the group have them), ties by the alphabet.
+    |z| of 1.96 or more stand by falling |z| (1 + ln of how many texts of the group have them); equals as in `telling`.
     Without texts of both kinds nothing does.
     """
     if not len(texts) or kind.all() or not kind.any():
@@ -64,23 +64,23 @@ def _counts(texts: Sequence[str]) -> tuple[IdMap, sparse.csr_matrix]:
 
 
 def _nameable(vocabulary: IdMap, common: Bools) -> Bools:
-    """(n_terms,) what could name something: no single character or number, and without a common word."""
+    """(n_terms,) what could name something: more than single characters and numbers, and without a common word."""
     trite = {term for term, often in zip(vocabulary.ids, common, strict=True) if often}
-    return np.array(
-        [
-            len(term) > 1 and not term.isdecimal() and trite.isdisjoint([term, *term.split(" ")])
-            for term in vocabulary.ids
-        ],
-        np.bool_,
-    )
+
+    def names(term: str) -> bool:
+        own = term.split(" ")
+        return trite.isdisjoint([term, *own]) and any(len(word) > 1 and not word.isdecimal() for word in own)
+
+    return np.array([names(term) for term in vocabulary.ids], np.bool_)
 
 
 def _best(vocabulary: IdMap, weights: sparse.csr_matrix) -> list[tuple[str, ...]]:
     """Per row the terms above 0, the heaviest first, without those that share a word with one before them."""
+    single = np.array([" " not in term for term in vocabulary.ids], np.bool_)
     found = []
     for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
         own, weight = weights.indices[start:stop], weights.data[start:stop]
-        order = np.lexsort((own, -weight))
+        order = np.lexsort((own, single[own], -weight))
         taken: set[str] = set()
         best = []
         for place in order[weight[order] > 0]:
