@@ -35,7 +35,8 @@ Aspects: what its reviews speak of, with semicolons between, nothing if there ar
 
 @options
 class AttributesConfig:
-    tags: int = option(10, "Tags: the item's own first, then the words and phrases that tell it apart.", low=0)
+    tags: int = option(10, "The item's own tags, the first.", low=0)
+    telling: int = option(5, "Further tags: the words and phrases of its texts that tell it apart best.", low=0)
     aspects: int = option(5, "Words of its reviews that liked and disliked events do not share.", low=0)
     attribute: str = option("tags", "The tags or attribute that holds the item's own tags.")
     least: int = option(LEAST_ITEMS, "Items that share a telling word, at least.", low=1)
@@ -49,8 +50,8 @@ class AttributesConfig:
 class Evidence:
     """What supports an item's attributes.
 
-    own, telling, aspects: its own tags, words that tell it apart, and words of its reviews, each best first and no
-    more than can be shown, so that what changes elsewhere in the catalogue rarely changes it.
+    own, telling, aspects: its own tags, words that tell it apart, and words of its reviews, each best first; of the
+    last two no more than are shown, so that what changes elsewhere in the catalogue rarely changes it.
     texts, reviews: all that is said of it, a line for each.
     """
 
@@ -91,7 +92,7 @@ def evidence(data: Dataset, config: AttributesConfig) -> list[Evidence]:
     return [
         Evidence(
             own[item],
-            apart[item][: config.tags],
+            apart[item][: config.telling],
             aspects[item][: config.aspects],
             "\n".join(filter(None, (*parts[item], ", ".join(own[item])))),
             "\n".join(reviews[item]),
@@ -137,7 +138,7 @@ class Thing:
         return self.config.max_tokens
 
     def rendered(self, seen: Evidence) -> Parts:
-        return _distinct((*seen.own, *seen.telling))[: self.config.tags], seen.aspects[: self.config.aspects]
+        return _distinct((*seen.own[: self.config.tags], *seen.telling)), seen.aspects
 
     def asked(self, seen: Evidence) -> str:
         most = self.config.shown_chars
