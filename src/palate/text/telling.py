@@ -1,14 +1,12 @@
 """Texts to the words and phrases that tell them apart: by tf-idf among all, and by log-odds between two kinds."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
 
-from palate.data.dataset import IdMap
 from palate.text.words import terms
-from palate.types import Bools
+from palate.types import Bools, Ragged
 
 _SURE = 1.96  # standard errors from which a word counts as said more often in one kind of text
 
@@ -53,30 +51,33 @@ def contrasted(
     return _best(vocabulary, own)
 
 
-def _counts(texts: Sequence[str]) -> tuple[IdMap, sparse.csr_matrix]:
+def _counts(texts: Sequence[str]) -> tuple[tuple[str, ...], sparse.csr_matrix]:
     """All words and phrases, sorted, and (N, n_terms) how often each stands in each text."""
-    rows = [Counter(terms(text)) for text in texts]
-    vocabulary = IdMap(tuple(sorted({term for row in rows for term in row})))
-    found = vocabulary.rows([term for row in rows for term in row])
-    count = np.array([n for row in rows for n in row.values()], np.float32)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(row) for row in rows], dtype=np.int64)])
-    return vocabulary, sparse.csr_matrix((count, found, offsets), (len(texts), len(vocabulary)))
+    place: dict[str, int] = {}
+    found = Ragged.of([np.array([place.setdefault(term, len(place)) for term in terms(text)]) for text in texts])
+    vocabulary = tuple(sorted(place))
+    sorted_place = np.empty(len(place), np.int32)
+    sorted_place[[place[term] for term in vocabulary]] = np.arange(len(place))
+    columns = (np.ones(len(found.values), np.float32), sorted_place[found.values], found.offsets)
+    counts = sparse.csr_matrix(columns, (len(texts), len(place)))
+    counts.sum_duplicates()
+    return vocabulary, counts
 
 
-def _nameable(vocabulary: IdMap, common: Bools) -> Bools:
+def _nameable(vocabulary: tuple[str, ...], common: Bools) -> Bools:
     """(n_terms,) what could name something: more than single characters and numbers, and without a common word."""
-    trite = {term for term, often in zip(vocabulary.ids, common, strict=True) if often}
+    trite = {term for term, often in zip(vocabulary, common, strict=True) if often}
 
     def names(term: str) -> bool:
         own = term.split(" ")
         return trite.isdisjoint([term, *own]) and any(len(word) > 1 and not word.isdecimal() for word in own)
 
-    return np.array([names(term) for term in vocabulary.ids], np.bool_)
+    return np.array([names(term) for term in vocabulary], np.bool_)
 
 
-def _best(vocabulary: IdMap, weights: sparse.csr_matrix) -> list[tuple[str, ...]]:
+def _best(vocabulary: tuple[str, ...], weights: sparse.csr_matrix) -> list[tuple[str, ...]]:
     """Per row the terms above 0, the heaviest first, without those that share a word with one before them."""
-    single = np.array([" " not in term for term in vocabulary.ids], np.bool_)
+    single = np.array([" " not in term for term in vocabulary], np.bool_)
     found = []
     for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
         own, weight = weights.indices[start:stop], weights.data[start:stop]
@@ -84,7 +85,7 @@ def _best(vocabulary: IdMap, weights: sparse.csr_matrix) -> list[tuple[str, ...]
         taken: set[str] = set()
         best = []
         for place in order[weight[order] > 0]:
-            term = vocabulary.ids[own[place]]
+            term = vocabulary[own[place]]
             if taken.isdisjoint(term.split(" ")):
                 taken.update(term.split(" "))
                 best.append(term)
