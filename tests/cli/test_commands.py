@@ -193,12 +193,56 @@ def test_profiles_are_written_kept_and_audited(shop, tmp_path, monkeypatch, caps
     assert out.read_text() == "\n".join(leaked)
 
 
+@pytest.fixture
+def reviewed(shop):
+    """The same shop with three further shelves of ten things each, and reviews of the first one."""
+    titles = [f"{kind} number {n}" for kind in ("Garden hose", "Steel kettle", "Oak shelf") for n in range(10)]
+    items = "\n".join(f"x{n},{title},kitchen" for n, title in enumerate(titles))
+    (shop / "items.csv").write_text(f"item_id,title,tags\n{items}\n")
+    said = [(5, "quick to set up"), (1, "noisy at night")] * 20
+    rows = [f"u{n},x{n % 10},{1_600_000_000 + n},{value},{text}" for n, (value, text) in enumerate(said)]
+    (shop / "events.csv").write_text("user_id,item_id,time,value,text\n" + "\n".join(rows) + "\n")
+    return shop
+
+
+def test_attributes_of_items_are_written_kept_and_read_as_tags(reviewed, tmp_path, monkeypatch, capsys):
+    out, model = tmp_path / "attributes.jsonl", tmp_path / "model"
+    words = ["profile", reviewed, "--of", "items", "--out", out]
+    code, said, _ = run(monkeypatch, capsys, *words)
+    assert (code, said) == (
+        0,
+        f"30 items with attributes in {out}: 30 from texts and reviews, 0 written by a model, 0 as they were, 0 edited "
+        "by a person.\n",
+    )
+    assert json.loads(out.read_text().splitlines()[10])["tags"] == ["kitchen"]
+    out.write_text(out.read_text().replace('["kitchen"]', '["kitchen", "whistling"]', 1))
+    _, said, _ = run(monkeypatch, capsys, *words, "--number", 25, "--json")
+    assert [json.loads(said)[name] for name in ("kept", "edited", "items")] == [24, 1, 30]
+    code, said, _ = run(monkeypatch, capsys, "train", reviewed, "--recipe", "bm25", "--attributes", out, "--out", model)
+    assert code == 0
+    assert "attributes: tags and aspects of 30 of 30 items are read as tags" in said
+    found = palate.load(model).recommend(text="whistling", k=1)
+    assert found["item_id"].to_list() == ["x0"]
+
+
+def test_attributes_are_written_from_the_train_part_alone(reviewed, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "attributes.jsonl"
+    words = ["profile", reviewed, "--of", "items", "--out", out, "--json"]
+    run(monkeypatch, capsys, *words, "--split", "time")
+    log = (reviewed / "events.csv").read_text().splitlines()
+    (reviewed / "events.csv").write_text("\n".join([*log[:-1], f"{log[-1]} and unheard of"]) + "\n")
+    assert json.loads(run(monkeypatch, capsys, *words, "--split", "time")[1])["kept"] == 30
+    assert json.loads(run(monkeypatch, capsys, *words)[1])["kept"] < 30
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         pytest.param(["--generator", "nobody"], 'model "nobody": no such folder', id="no-model"),
         pytest.param(["--split", "sideways"], 'split: "sideways" is not one of', id="no-split"),
         pytest.param(["--attribute", "mood"], '"mood" is no attribute', id="no-attribute"),
+        pytest.param(["--of", "shelves"], 'of: "shelves" is not one of people, items', id="of-nobody"),
+        pytest.param(["--of", "items", "--attribute", "mood"], '"mood" is no attribute', id="no-attribute-of-items"),
     ],
 )
 def test_profile_says_what_is_wrong_in_one_line(shop, tmp_path, monkeypatch, capsys, words, complaint):
@@ -206,3 +250,10 @@ def test_profile_says_what_is_wrong_in_one_line(shop, tmp_path, monkeypatch, cap
     assert code in (1, 2)
     assert complaint in error
     assert error.count("\n") == 1
+
+
+def test_train_names_attributes_that_are_not_there(shop, tmp_path, monkeypatch, capsys):
+    words = ["train", shop, "--out", tmp_path / "model", "--attributes", tmp_path / "no.jsonl"]
+    code, _, error = run(monkeypatch, capsys, *words)
+    assert code == 2
+    assert f"no.jsonl: no such file; make one with `palate profile {shop} --of items" in error

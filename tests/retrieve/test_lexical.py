@@ -6,7 +6,7 @@ import bm25s
 import numpy as np
 import pytest
 
-from palate.retrieve.lexical import Lexical, LexicalConfig, words
+from palate.retrieve.lexical import Lexical, LexicalConfig
 from retrieve.fakes import asking, dataset
 
 TITLES = ["red nail", "red red polish", "blue"]
@@ -65,20 +65,6 @@ def test_scores_are_those_of_bm25s(runtime):
 def test_chinese_is_found_inside_a_longer_text(runtime):
     lexical = Lexical().fit(dataset([[0]], 3, titles=["流浪地球", "三体：科幻小说", "love"]), runtime)
     assert lexical.retrieve(asking(wishes=["想看科幻"]), 1).items.tolist() == [[1]]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("Straße, STRASSE", ["strasse", "strasse"], id="casefolded"),
-        pytest.param("ＡＢＣ １２", ["abc", "12"], id="full-width"),
-        pytest.param("東京tower", ["東", "京", "東京", "tower"], id="mixed"),
-        pytest.param("한국 영화", ["한국", "영화"], id="korean-has-spaces"),
-        pytest.param("!? ", [], id="nothing"),
-    ],
-)
-def test_words_of_a_text(text, expected):
-    assert words(text) == expected
 
 
 def test_a_catalogue_without_a_word_scores_nothing(runtime):

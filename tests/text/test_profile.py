@@ -8,6 +8,7 @@ import pytest
 
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.errors import ConfigError, DataError
+from palate.text.made import edited
 from palate.text.profile import ProfileConfig, write_profiles
 from palate.text.profiles_file import Profile, read_profiles, write_profile_lines
 
@@ -121,4 +122,4 @@ def test_a_wrong_line_is_named(tmp_path, lines, complaint):
 
 def test_a_line_without_source_is_a_persons_own(tmp_path):
     (tmp_path / "p.jsonl").write_text(json.dumps({"user_id": "ann", "text": "安静的科幻"}))
-    assert read_profiles(tmp_path / "p.jsonl")[0].edited
+    assert edited(read_profiles(tmp_path / "p.jsonl")[0])

@@ -19,7 +19,7 @@ COMMANDS = {
     "evaluate": "Compare recipes on a folder of data, or judge a saved model's recipe.",
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
-    "profile": "Write what histories say of people: likes, dislikes, themes, one editable line each.",
+    "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",
 }

@@ -26,8 +26,11 @@ from palate.cli.options import (
     tracking,
 )
 from palate.data.read import read
+from palate.errors import DataError
 from palate.evaluation.decisions import sentences, trials
 from palate.model import fit
+from palate.text.attributes import with_attributes
+from palate.text.attributes_file import Attributes, read_attributes
 from palate.train.lesson import BlendConfig
 
 app = typer.Typer()
@@ -51,6 +54,13 @@ def train(
         str | None,
         typer.Option("--ranker", help="A ranker from `palate tune ranker`, which orders the first places last."),
     ] = None,
+    attributes: Annotated[
+        Path | None,
+        typer.Option(
+            "--attributes",
+            help="A file from `palate profile --of items`: tags and aspects are read as further tags of the items.",
+        ),
+    ] = None,
     seed: Seed = 0,
     liked: Liked = None,
     events: Events = None,
@@ -71,6 +81,8 @@ def train(
         bad_rows="quarantine" if quarantine else "refuse",
         quarantine=quarantine,
     )
+    if attributes:
+        data = with_attributes(data, _attributes(attributes, source))
     start = time.perf_counter()
     model = fit(
         data,
@@ -95,3 +107,9 @@ def train(
         f"Trained {recipe} on {len(data.events):,} events of {data.n_users:,} users and {data.n_items:,} items "
         f"in {seconds:.1f} s; saved in {out}. Next: palate recommend --model {out} --user ID"
     )
+
+
+def _attributes(path: Path, source: str) -> tuple[Attributes, ...]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; make one with `palate profile {source} --of items --out {path}`")
+    return read_attributes(path)

@@ -1,7 +1,9 @@
 """Which events count as liked, where a log holds ratings or weights."""
 
+import numpy as np
 import polars as pl
 
+from palate.data.dataset import Events
 from palate.errors import DataError
 from palate.types import Bools, Floats
 
@@ -44,3 +46,12 @@ def what_is_liked(value: Floats | None, threshold: float | None) -> tuple[Bools 
             f"liked: every event, only {liked.mean():.0%} have a value of {best:g} or more; set liked to change that",
         )
     return liked, f"liked: value {best:g} and more, {liked.mean():.0%} of the events (chosen from the data)"
+
+
+def disliked(events: Events) -> Bools:
+    """(E,) events that were not liked, with a value in the lower half of the scale; nothing where there is no scale."""
+    value = events.value
+    if not len(value) or value.min() == value.max():
+        return np.zeros(len(value), np.bool_)
+    marks: Bools = ~events.liked & (value < (value.min() + value.max()) / 2)
+    return marks

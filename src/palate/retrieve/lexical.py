@@ -1,11 +1,8 @@
 """BM25: items whose texts share words with the wish, else with the titles in the history."""
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import ClassVar, Self
 
 import bm25s
@@ -19,26 +16,8 @@ from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
+from palate.text.words import words
 from palate.types import Floats, Ints, Queries, Slate
-
-_HAN_KANA = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # written without spaces
-_RUN = re.compile(f"[{_HAN_KANA}]+|[^\\W{_HAN_KANA}]+")
-_SPACELESS = re.compile(f"[{_HAN_KANA}]")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, casefolded; Chinese and Japanese as single characters and pairs of neighbours.
-
-    >>> words("Quiet SCIENCE-fiction, 雨の夜")
-    ['quiet', 'science', 'fiction', '雨', 'の', '夜', '雨の', 'の夜']
-    """
-    found: list[str] = []
-    for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if _SPACELESS.match(run):
-            found += [*run, *(a + b for a, b in pairwise(run))]
-        else:
-            found.append(run)
-    return found
 
 
 @options

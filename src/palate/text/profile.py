@@ -8,21 +8,23 @@ Whatever a model writes is read back by line and checked: what the person's hist
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from palate.config import option, options
 from palate.contracts import Generator
 from palate.data.dataset import Dataset
-from palate.errors import ConfigError
-from palate.text.profiles_file import EDITED, Profile, short_hash
+from palate.data.liked import disliked
+from palate.text.made import Outcome, Parts, in_form, said_alone, write
+from palate.text.profiles_file import HISTORY, Profile
 from palate.text.titles import supported
-from palate.text.values import cell_values, columns
-from palate.types import Bools, Ints, Longs
+from palate.text.values import cell_values, column
+from palate.types import Ints, Longs
 
-FORM = ("Likes", "Dislikes", "Themes")
+_FORM = ("Likes", "Dislikes", "Themes")
 _BETWEEN = ("; ", "; ", ", ")
 _ASKED = """\
 A person's history.
@@ -51,29 +53,9 @@ class Support:
     dislikes: tuple[str, ...]
     themes: tuple[str, ...]
 
-    def text(self, likes: int, dislikes: int, themes: int) -> str:
-        """In the form, cut to so many of each; "" where there is nothing."""
-        return in_form((self.likes[:likes], self.dislikes[:dislikes], self.themes[:themes]))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Profiles, and what became of them.
-
-    rendered, generated, kept, edited: how many were made from the history, written by a model, taken over as they
-    were, and taken over since a person edited them.
-    claims, dropped: what models claimed, and how much of it had no support.
-    fallen_back: how many were rendered since nothing that a model wrote had support; counted in `rendered`.
-    """
-
-    profiles: tuple[Profile, ...]
-    rendered: int = 0
-    generated: int = 0
-    kept: int = 0
-    edited: int = 0
-    claims: int = 0
-    dropped: int = 0
-    fallen_back: int = 0
+    def cut(self, likes: int, dislikes: int, themes: int) -> Parts:
+        """Only so many of each."""
+        return self.likes[:likes], self.dislikes[:dislikes], self.themes[:themes]
 
 
 def write_profiles(
@@ -83,28 +65,16 @@ def write_profiles(
     *,
     generator: Generator | None = None,
     before: Sequence[Profile] = (),
-) -> Outcome:
+) -> Outcome[Profile]:
     """A profile for each user, in their order, and after them those of `before` that others have.
 
     Reads `data` only: give the training part where a profile must not know the future.
     before: profiles of an earlier run; edited ones stay, and so do those whose history, options and model are the same.
     """
     config = config or ProfileConfig()
-    maker = generator.identity if generator else ""
-    earlier = {profile.user_id: profile for profile in before}
     names = [data.users.ids.ids[user] for user in users]
     seen = dict(zip(names, evidence(data, users, config), strict=True))
-    keys = {name: short_hash(repr((config, maker, one))) for name, one in seen.items()}
-    own = {name: earlier[name] for name in seen if name in earlier}
-    done = {name: one for name, one in own.items() if one.edited or one.evidence == keys[name]}
-    fresh = {name: _rendered(name, seen[name], keys[name], config) for name in seen if name not in done}
-    outcome = Outcome((), rendered=len(fresh), kept=sum(not one.edited for one in done.values()))
-    if generator:
-        outcome, fresh = _written(generator, fresh, seen, config, outcome)
-    edited = {name: replace(one, source=EDITED) for name, one in done.items() if one.edited}
-    made = {**done, **edited, **fresh}
-    others = tuple(profile for name, profile in earlier.items() if name not in seen)
-    return replace(outcome, profiles=(*(made[name] for name in seen), *others), edited=len(edited))
+    return write(Person(config), seen, {profile.user_id: profile for profile in before}, generator)
 
 
 def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[Support]:
@@ -113,18 +83,14 @@ def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[
     Liked titles are the newest first. Disliked is what was not liked with a value in the lower half of all values.
     Themes are the attribute's values by how many liked items have them, the newest first among equals.
     """
-    named = columns(data.items)
-    if config.attribute not in named:
-        raise ConfigError(
-            f'ProfileConfig.attribute: "{config.attribute}" is no attribute of the items; known: {", ".join(named)}'
-        )
-    cells, titles, events = named[config.attribute], data.items.title, data.events
-    disliked = _disliked(data)
+    cells = column(data.items, config.attribute, "ProfileConfig.attribute")
+    titles, events = data.items.title, data.events
+    bad_ones = disliked(data.events)
     found = []
     for user in users:
         own = slice(*np.searchsorted(events.user, [user, user + 1]))
         likes = list(dict.fromkeys(events.item[own][events.liked[own]][::-1].tolist()))
-        bad = events.item[own][disliked[own]][np.argsort(events.value[own][disliked[own]], kind="stable")].tolist()
+        bad = events.item[own][bad_ones[own]][np.argsort(events.value[own][bad_ones[own]], kind="stable")].tolist()
         themes = Counter(value for item in likes for value in dict.fromkeys(cell_values(cells[item])))
         found.append(
             Support(
@@ -136,76 +102,43 @@ def evidence(data: Dataset, users: Ints | Longs, config: ProfileConfig) -> list[
     return found
 
 
-def checked(text: str, seen: Support) -> tuple[str, int, int]:
-    """What a model wrote, as far as the history supports it, in the form; how many claims it made, and how many were
-    dropped. A claim counts once; lines other than the three of the form are claims without support.
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The form of a person's profile.
 
+    >>> from palate.text.made import checked
     >>> seen = Support(("Alien (1979)",), (), ("Sci-Fi",))
-    >>> checked("Likes: Alien; Titanic (1997)\\nThemes: sci-fi, romance", seen)
-    ('Likes: Alien (1979)\\nThemes: Sci-Fi', 4, 2)
+    >>> checked(Person(), "Likes: Alien; Titanic (1997)\\nThemes: sci-fi, romance", seen)
+    ((('Alien (1979)',), (), ('Sci-Fi',)), 4, 2)
     """
-    kept: list[list[str]] = [[], [], []]
-    claims = dropped = 0
-    for line in filter(None, map(str.strip, text.splitlines())):
-        head, colon, rest = line.partition(":")
-        if not colon or head.strip(" *-#").capitalize() not in FORM:
-            claims, dropped = claims + 1, dropped + 1
-            continue
-        part = FORM.index(head.strip(" *-#").capitalize())
-        known = (seen.likes, seen.dislikes, seen.themes)[part]
-        for claim in dict.fromkeys(_claims(rest, part)):
-            title = supported(claim, known)
-            claims, dropped = claims + 1, dropped + (title is None)
-            if title is not None and title not in kept[part]:
-                kept[part].append(title)
-    return in_form(kept), claims, dropped
 
+    config: ProfileConfig = ProfileConfig()
+    heads: ClassVar[tuple[str, ...]] = _FORM
 
-def in_form(parts: Sequence[Sequence[str]]) -> str:
-    """Likes, dislikes and themes as lines; a line without anything is left out."""
-    rows = zip(FORM, _BETWEEN, parts, strict=True)
-    return "\n".join(f"{name}: {between.join(values)}" for name, between, values in rows if values)
+    @property
+    def options(self) -> str:
+        return repr(self.config)
 
+    @property
+    def max_tokens(self) -> int:
+        return self.config.max_tokens
 
-def _written(
-    generator: Generator,
-    fresh: Mapping[str, Profile],
-    seen: Mapping[str, Support],
-    config: ProfileConfig,
-    outcome: Outcome,
-) -> tuple[Outcome, dict[str, Profile]]:
-    """Rendered profiles replaced by what a model wrote of the same history, where anything of it has support."""
-    told = {name: text for name in fresh if (text := seen[name].text(config.shown, config.dislikes, config.themes))}
-    answers = generator.generate([_ASKED.format(evidence=text) for text in told.values()], config.max_tokens)
-    made = dict(fresh)
-    for name, answer in zip(told, answers, strict=True):
-        text, claims, dropped = checked(answer, seen[name])
-        outcome = replace(outcome, claims=outcome.claims + claims, dropped=outcome.dropped + dropped)
-        if text:
-            made[name] = Profile.of(name, text, "generated", fresh[name].evidence)
-            outcome = replace(outcome, generated=outcome.generated + 1, rendered=outcome.rendered - 1)
-        else:
-            outcome = replace(outcome, fallen_back=outcome.fallen_back + 1)
-    return outcome, made
+    def rendered(self, seen: Support) -> Parts:
+        return seen.cut(self.config.likes, self.config.dislikes, self.config.themes)
 
+    def asked(self, seen: Support) -> str:
+        shown = in_form(_FORM, _BETWEEN, seen.cut(self.config.shown, self.config.dislikes, self.config.themes))
+        return _ASKED.format(evidence=shown) if shown else ""
 
-def _rendered(name: str, seen: Support, key: str, config: ProfileConfig) -> Profile:
-    return Profile.of(name, seen.text(config.likes, config.dislikes, config.themes), "history", key)
+    def claims(self, text: str, part: int) -> list[str]:
+        between = _BETWEEN[part].strip()
+        return list(filter(None, map(said_alone, text.replace(";", between).split(between))))
 
+    def supported(self, claim: str, part: int, seen: Support) -> str | None:
+        return supported(claim, (seen.likes, seen.dislikes, seen.themes)[part])
 
-def _claims(rest: str, part: int) -> list[str]:
-    between = ";" if FORM[part] != "Themes" else ","
-    parts = [one.strip(" .\"'") for one in rest.replace(";", between).split(between)]
-    return [one for one in parts if one and one.casefold() not in ("none", "nothing", "n/a")]
-
-
-def _disliked(data: Dataset) -> Bools:
-    """(E,) events that were not liked, with a value in the lower half of the scale; nothing where there is no scale."""
-    value = data.events.value
-    if not len(value) or value.min() == value.max():
-        return np.zeros(len(value), np.bool_)
-    marks: Bools = ~data.events.liked & (value < (value.min() + value.max()) / 2)
-    return marks
+    def line(self, name: str, parts: Parts, source: str | None, evidence: str) -> Profile:
+        return Profile.of(name, in_form(_FORM, _BETWEEN, parts), source or HISTORY, evidence)
 
 
 def _line(title: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from palate.data.dataset import Catalogue
+from palate.errors import ConfigError
 
 LEAST_ITEMS = 5  # that share a value
 MOST_VALUES = 256  # of all columns together, the most frequent
@@ -18,6 +19,14 @@ _BETWEEN = re.compile(r"[,;|，；、]")
 def columns(items: Catalogue) -> Mapping[str, tuple[str, ...]]:
     """The tags and every attribute, by name."""
     return {"tags": items.tags, **items.attributes}
+
+
+def column(items: Catalogue, name: str, where: str) -> tuple[str, ...]:
+    """One of them; raises ConfigError, which names the option, where there is no such column."""
+    named = columns(items)
+    if name not in named:
+        raise ConfigError(f'{where}: "{name}" is no attribute of the items; known: {", ".join(named)}')
+    return named[name]
 
 
 def cell_values(cell: str) -> list[str]:
