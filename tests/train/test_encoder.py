@@ -18,6 +18,7 @@ from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.train.course import EncoderTunerConfig
 from palate.train.encoder import EncoderTuner
+from palate.train.judge import Judge
 from palate.tuning.methods import METHODS
 from train.tiny import encoder_folder
 
@@ -108,6 +109,7 @@ from conftest import checkerboard
 from palate.runtime import Runtime
 from palate.train.course import EncoderTunerConfig
 from palate.train.encoder import EncoderTuner
+from palate.train.judge import Judge
 config = EncoderTunerConfig(model=sys.argv[1], epochs=2, held_out=60, pairs=96, batch=16, max_tokens=64, patience=5)
 kill = lambda row: row["epoch"] == 2 and os.kill(os.getpid(), signal.SIGKILL)
 EncoderTuner(config).fit(checkerboard(n_users=120), Path(sys.argv[2]), Runtime(work=Path(sys.argv[3])), kill)
@@ -153,8 +155,12 @@ def test_a_folder_with_something_else_is_left_alone(many, tiny, tmp_path, runtim
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_the_items_language_is_learned_before_where_asked_for(many, tiny, tmp_path, runtime):
+def test_the_items_language_is_learned_before_where_asked_for(many, tiny, tmp_path, runtime, monkeypatch):
     """An item is six numbers of its own; with half of them it is known among all, though nobody's likes tell of it."""
+    steps = iter(range(10_000))
+    monkeypatch.setattr(
+        Judge, "quality", lambda self, network: np.full(len(self.targets), next(steps))
+    )  # the last is best
     rng = np.random.default_rng(0)
     titles = tuple(" ".join(map(str, rng.permutation(100)[:6])) for _ in range(20))
     many = replace(many, items=replace(many.items, title=titles, tags=("",) * 20))
@@ -173,7 +179,7 @@ def test_the_items_language_is_learned_before_where_asked_for(many, tiny, tmp_pa
         return ((vectors(folder, halves) @ vectors(folder, titles).T).argmax(axis=1) == np.arange(20)).mean()
 
     tuner(tiny, **options).fit(many, tmp_path / "out", runtime)
-    assert found(tmp_path / "out") > found(tiny) + 0.1
+    assert found(tmp_path / "out") > found(tiny) + 0.2
 
 
 def test_an_adapted_run_that_goes_on_ends_as_one_that_never_stopped(many, tiny, tmp_path):

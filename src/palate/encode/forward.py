@@ -43,7 +43,11 @@ class Network:
 
     @torch.inference_mode()
     def encode(self, texts: list[str], batch_tokens: int) -> Floats:
-        """(N, dim) unit rows for N >= 1 texts.
+        """(N, dim) unit rows for N >= 1 texts."""
+        return unit_rows(self.vectors(texts, batch_tokens).cpu().numpy())
+
+    def vectors(self, texts: list[str], batch_tokens: int) -> torch.Tensor:
+        """(N, dim) for N >= 1 texts, on the network's device, with gradients where something learns.
 
         All are tokenized in one call and sorted by length, so that a batch holds almost no padding; a batch is as many
         texts as `batch_tokens` allow. bf16 is autocast: weights are cast once, norms and sums stay in fp32.
@@ -59,16 +63,14 @@ class Network:
                 rows = order[start : start + max(1, batch_tokens // width)]
                 parts.append(self._batch({name: part[rows] for name, part in tokens.items()}, width))
                 start += len(rows)
-        vectors = torch.empty(len(order), parts[0].shape[1])
-        vectors[order] = torch.cat(parts)
-        return unit_rows(vectors.numpy())
+        return torch.cat(parts)[torch.argsort(order).to(parts[0].device)]
 
     def _batch(self, tokens: dict[str, torch.Tensor], width: int) -> torch.Tensor:
         """(B, dim) of token columns (B, longest of all), of which only `width` are not padding."""
         columns = slice(-width, None) if self.model.tokenizer.padding_side == "left" else slice(width)
         inputs = {name: part[:, columns].to(self.model.device) for name, part in tokens.items()}
         vectors: torch.Tensor = self.model(inputs)["sentence_embedding"]
-        return vectors.float().cpu()
+        return vectors.float()
 
 
 def _loaded(folder: Path) -> SentenceTransformer:

@@ -20,7 +20,7 @@ from palate.runtime import Runtime, n_processes
 from palate.text.render import RenderConfig, history_texts
 from palate.train.diary import Diary
 from palate.train.holdout import ENOUGH
-from palate.train.judge import Judge
+from palate.train.judge import BATCH_TOKENS, Judge
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.pairs import Pairs, PairsConfig, pairs
 from palate.train.processes import gathered, share
@@ -184,14 +184,9 @@ class Course:
 
     def _vectors(self, texts: list[str]) -> Tensor:
         """(N, dim) unit rows, with gradients for this process's share of them."""
-        model, n, mine = self.network.model, len(texts), share(len(texts))
-        n_mine = mine.stop - mine.start
-        texts = texts[mine] or texts[:1]  # a network is not asked about nothing
-        tokens = {name: part for name, part in model.preprocess(texts).items() if isinstance(part, Tensor)}
-        inputs = {name: part.to(model.device) for name, part in tokens.items()}
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.network.bf16):
-            vectors: Tensor = model(inputs)["sentence_embedding"]
-        return gathered(functional.normalize(vectors.float(), dim=-1)[:n_mine], n)
+        n, mine = len(texts), share(len(texts))
+        vectors = self.network.vectors(texts[mine] or texts[:1], BATCH_TOKENS)  # a network is not asked about nothing
+        return gathered(functional.normalize(vectors, dim=-1)[: mine.stop - mine.start], n)
 
     def _means(self, vectors: Tensor, had: Ragged) -> Tensor:
         """(B, dim) unit rows in the direction of the means of the vectors (N, dim) that stand in the rows of `had`."""
