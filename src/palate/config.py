@@ -82,6 +82,11 @@ def configured(cls: type[C], values: Mapping[str, Any], where: str) -> C:
         raise ConfigError(f"{where}: {error}") from None
 
 
+def narrowed(kind: type[C], config: Any) -> C:
+    """The options of one kind among those of a configuration that has more."""
+    return kind(**{one.name: getattr(config, one.name) for one in dataclasses.fields(typing.cast(Any, kind))})
+
+
 def worth_trying(config: Any, has_values: Callable[[], bool] = lambda: True) -> list[tuple[str, Any, bool]]:
     """(name, value, asking) for every value of every option that is chosen on validation, the cheap ones first.
 

@@ -14,6 +14,7 @@ import pytest
 from conftest import checkerboard
 from generate.tiny import tiny_model
 from palate import build
+from palate.config import narrowed
 from palate.errors import ConfigError, DataError, LeakError, StoreError
 from palate.generate.local import LocalGenerator, LocalGeneratorConfig
 from palate.model import fit, load
@@ -22,7 +23,7 @@ from palate.retrieve.neighbours import ItemKNN
 from palate.retrieve.popular import Popular
 from palate.runtime import Runtime
 from palate.text.prompt import PromptConfig
-from palate.train.llm import LLMTrainer, LLMTrainerConfig, of, tune
+from palate.train.llm import LLMTrainer, LLMTrainerConfig, tune
 from palate.train.llm_folder import PART, RANKER, opened, write
 from palate.train.questions import Lists, lesson
 from palate.tuning.methods import METHODS
@@ -103,7 +104,7 @@ def opened_part(model, part, many, runtime):
     """An untuned ranker over a model with a tuned part."""
     config = LLMTrainerConfig(model=model, **SHORT)
     generator = LocalGenerator(LocalGeneratorConfig(model=model, adapter=str(part), dtype="fp32"))
-    return LLMRanker(of(LLMRankerConfig, config), generator, of(PromptConfig, config)).fit(many, runtime)
+    return LLMRanker(narrowed(LLMRankerConfig, config), generator, narrowed(PromptConfig, config)).fit(many, runtime)
 
 
 def test_head_is_refused_by_name(tiny, tmp_path):
@@ -114,7 +115,9 @@ def test_head_is_refused_by_name(tiny, tmp_path):
 def test_shown_orders_are_drawn_anew_and_the_right_letter_is_the_targets(many, shown, tiny, runtime):
     config = LLMTrainerConfig(**{**SHORT, "how": "listwise"})
     asker = LLMRanker(
-        of(LLMRankerConfig, config), LocalGenerator(LocalGeneratorConfig(model=tiny)), of(PromptConfig, config)
+        narrowed(LLMRankerConfig, config),
+        LocalGenerator(LocalGeneratorConfig(model=tiny)),
+        narrowed(PromptConfig, config),
     )
     asked = lesson(asker.fit(many, runtime), shown, 1, 7)
     one, two = ([question.right for question in asked.asked(np.random.default_rng(seed))] for seed in (0, 1))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -29,7 +30,7 @@ class Hill:
     """Stands somewhere for three epochs, higher with each, and is judged by how often it is asked."""
 
     config: HillConfig = HillConfig()
-    asked = []  # noqa: RUF012
+    asked: ClassVar[list[float]] = []
 
     def fit(self, data, out, runtime, told, judged):
         assert not judged

@@ -36,15 +36,20 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def difference(found: Mapping[str, float]) -> str:
+    """What tuning changed, as `train.diary.compared` found it."""
+    return (
+        f"before {found['before']:.4f}, after {found['after']:.4f}, change {found['change']:+.4f} "
+        f"[{found['low']:+.4f}, {found['high']:+.4f}]"
+    )
+
+
 def _read(record: Mapping[str, Any]) -> str:
     found = record.get("held_out") or record.get("judged")
     used = record.get("used", not record.get("kept_order", True))
     if not found:
         return f"{record.get('reason', 'too few lists to learn from')}; nothing is read."
-    said = (
-        f"NDCG@10 of {found['people']} held-out lists {found['before']:.4f} before, {found['after']:.4f} after, change "
-        f"{found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]; {'used' if used else 'not used'}."
-    )
+    said = f"NDCG@10 of {found['people']:,} held-out lists {difference(found)}; {'used' if used else 'not used'}."
     if alone := record.get("alone"):
         said += f" The model alone, of these: untuned {alone['before']:.4f}, tuned {alone['after']:.4f}."
     if (bias := record.get("position_bias")) and bias["before"] and bias["after"]:
@@ -58,8 +63,7 @@ def _tuning(record: Mapping[str, Any]) -> str:
         return f"the encoder stays as it was: {record['reason']}."
     found = record["held_out"]
     return (
-        f"NDCG@10 of the text encoder on {found['people']} held-out likes {found['before']:.4f} before tuning, "
-        f"{found['after']:.4f} after, change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]; "
+        f"NDCG@10 of the text encoder on {found['people']:,} held-out likes {difference(found)}; "
         f"{'the tuned one is used' if record['kept'] else 'it stays as it was'}."
     )
 

@@ -15,7 +15,7 @@ from palate.runtime import Runtime
 from palate.train.holdout import ENOUGH, hold_out, pretend_cold
 from palate.train.lesson import BlendConfig, Lesson, Stages
 from palate.train.search import Found, chosen, has_choices, within
-from palate.types import Bools
+from palate.types import Bools, Ints, Queries
 
 T = TypeVar("T")
 
@@ -59,15 +59,8 @@ class Blend:
         end = time.perf_counter() + self.config.seconds
         if len(self.members) == 1 and not has_choices(self.members[0]) and not self.reader:
             return Stages(self._as_given(data, runtime, {}))
-        n_people = min(self.config.held_out, data.n_users // 2)
-        rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
         cold = np.bincount(data.events.item[data.events.liked], minlength=data.n_items) == 0
-        pretended = np.zeros_like(cold)
-        if cold.any() and "text" in Fused(members=self.members).reads:
-            rest, pretended = pretend_cold(rest, PRETENDED, runtime.rng("fused cold"))
-            queries = rest.queries(queries.users)
-            told = np.flatnonzero(queries.has_history)
-            queries, targets = queries.take(told), targets[told]
+        rest, queries, targets, pretended = self._held_out(data, cold, runtime)
         if len(queries) < ENOUGH:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
         found: list[Found] = []
@@ -102,6 +95,18 @@ class Blend:
         outside = Stages(served(lists.retriever), lists.rankers) if lists else None
         rankers = (*rankers, reader) if reader else rankers
         return Stages(replace(served(fused), record=record), rankers, outside)
+
+    def _held_out(self, data: Dataset, cold: Bools, runtime: Runtime) -> tuple[Dataset, Queries, Ints, Bools]:
+        """The data without what teaches the blend, the requests and what was liked next, and (n_items,) the items that
+        play cold ones."""
+        n_people = min(self.config.held_out, data.n_users // 2)
+        rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
+        if not cold.any() or "text" not in Fused(members=self.members).reads:
+            return rest, queries, targets, np.zeros_like(cold)
+        rest, pretended = pretend_cold(rest, PRETENDED, runtime.rng("fused cold"))
+        queries = rest.queries(queries.users)
+        told = np.flatnonzero(queries.has_history)
+        return rest, queries.take(told), targets[told], pretended
 
     def _only(self, places: Sequence[int]) -> "Blend":
         """The same with these members."""

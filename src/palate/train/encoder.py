@@ -1,9 +1,7 @@
 """A data set to a text encoder tuned on it: people's texts come to lie near the texts of what they like next."""
 
 import json
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from palate.runtime import Runtime, rank
 from palate.text.render import RenderConfig, item_texts
 from palate.train.course import Course, EncoderTunerConfig, people_of, shorten, told_items
 from palate.train.diary import Diary, Told, compared, peak_mb
+from palate.train.folder import fresh
 from palate.train.holdout import ENOUGH, hold_out
 from palate.train.judge import Judge
 from palate.train.processes import joined
@@ -138,11 +137,9 @@ def free(out: Path) -> None:
 
 def _written(out: Path, tuned: Tuned, base: Path, record: dict[str, Any]) -> dict[str, Any]:
     """The folder in one step: what merges as one model, else the base and the part side by side."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
+    with fresh(out) as made:
         if tuned.method.method != "full":
-            tuned.save(fresh / PART)
+            tuned.save(made / PART)
         plain = Network.open(base, sys.maxsize, "fp32").model
         merges = METHODS[tuned.method.method].merges
         if merges:
@@ -150,16 +147,9 @@ def _written(out: Path, tuned: Tuned, base: Path, record: dict[str, Any]) -> dic
         else:
             shorten(plain, tuned.room)
         with without_bars():
-            plain.save(str(fresh if merges else fresh / BASE), create_model_card=False)
-        part = fresh / PART if (fresh / PART).is_dir() else fresh
-        record = {
-            **record,
-            "part_mb": round(sum(file.stat().st_size for file in part.rglob("*.safetensors")) / 2**20, 3),
-        }
-        (fresh / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf8")
-        if out.exists():
-            shutil.rmtree(out)
-        fresh.rename(out)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+            plain.save(str(made if merges else made / BASE), create_model_card=False)
+        part = made / PART if (made / PART).is_dir() else made
+        weights = sum(file.stat().st_size for file in part.rglob("*.safetensors"))
+        record = {**record, "part_mb": round(weights / 2**20, 3)}
+        (made / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf8")
     return record

@@ -115,7 +115,7 @@ class Lesson:
     def _asked_best(self, member: Any, lists: Ints) -> Any:
         """The member with those options that only asking reads with which it is best on these lists."""
         best, most = member, self._quality(member.retrieve(self.queries, 10, lists))
-        for name, value, asking in worth_trying(getattr(member, "config", None)):
+        for name, value, asking in worth_trying(member.config):
             if not asking:
                 continue
             other = replace(best, config=replace(best.config, **{name: value}))

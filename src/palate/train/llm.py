@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from string import ascii_uppercase as LETTERS
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from palate.config import option, options
+from palate.config import narrowed, option, options
 from palate.contracts import Retriever
 from palate.data.audit import refuse_leaks, told_targets
 from palate.data.dataset import Dataset
@@ -29,8 +29,9 @@ from palate.rank.position import position_bias
 from palate.runtime import Runtime
 from palate.text.prompt import VERDICTS, PromptConfig
 from palate.train.diary import Diary, Told, compared, peak_mb
+from palate.train.folder import fresh
 from palate.train.holdout import ENOUGH, hold_out
-from palate.train.llm_folder import PART, fresh, refuse_taken, write
+from palate.train.llm_folder import PART, refuse_taken, write
 from palate.train.loop import Epochs, LoopConfig, train
 from palate.train.questions import Lesson, Lists, Question, lesson
 from palate.tuning.methods import METHODS, MethodConfig
@@ -152,7 +153,9 @@ class LLMTrainer:
 
     def _asker(self, generator: LocalGenerator) -> LLMRanker:
         """An untuned ranker with these options."""
-        return LLMRanker(of(LLMRankerConfig, self.config), generator, of(PromptConfig, self.config), self.profiles)
+        return LLMRanker(
+            narrowed(LLMRankerConfig, self.config), generator, narrowed(PromptConfig, self.config), self.profiles
+        )
 
 
 def tune(trainer: LLMTrainer, data: Dataset, retriever: Retriever, out: Path, runtime: Runtime) -> dict[str, Any]:
@@ -263,11 +266,6 @@ def run_name(config: LLMTrainerConfig, runtime: Runtime, *what: str) -> str:
     """The name of a run, another for each seed, options and data, and the same wherever the model lies."""
     chosen = sorted((name, value) for name, value in asdict(config).items() if name != "model")
     return f"llm-{hashlib.sha256(' '.join(map(str, (runtime.seed, chosen, *what))).encode()).hexdigest()[:12]}"
-
-
-def of(kind: type[C], config: LLMTrainerConfig) -> C:
-    """The options of one kind among all."""
-    return kind(**{one.name: getattr(config, one.name) for one in fields(kind)})  # type: ignore[arg-type]
 
 
 def _held(rest: Dataset, queries: Queries, targets: Ints) -> Split:

@@ -4,10 +4,7 @@ tuning.json what was measured · adapter/ the part that learned · ranker/ how l
 """
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,20 +20,6 @@ def refuse_taken(out: Path) -> None:
     """Raises StoreError where a folder holds anything but what is written here."""
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / PART).is_dir())):
         raise StoreError(f"{out}: exists and is not a tuned language model; choose another folder or remove it")
-
-
-@contextmanager
-def fresh(out: Path) -> Iterator[Path]:
-    """A new folder beside `out`, which takes its place when all went well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        yield made
-        if out.exists():
-            shutil.rmtree(out)
-        made.rename(out)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def write(folder: Path, ranker: LLMRanker | None, profiles: Mapping[str, str], record: Mapping[str, Any]) -> None:

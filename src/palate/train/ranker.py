@@ -4,15 +4,15 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeVar, cast
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from palate.config import option, options
+from palate.config import narrowed, option, options
 from palate.contracts import Retriever
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError, DataError
@@ -148,7 +148,7 @@ class RankerTrainer:
             "pairs": len(examples),
             "epochs": diary.upto(len(qualities)),
         }
-        return replace(bare, method_=_own(MethodConfig, config), weights_=weights, record_=record)
+        return replace(bare, method_=narrowed(MethodConfig, config), weights_=weights, record_=record)
 
     def _proven(
         self, bare: CrossEncoder, queries: Queries, slate: Slate, labels: Floats, middle: float, runtime: Runtime
@@ -178,7 +178,7 @@ class RankerTrainer:
         return None if record["kept_order"] else replace(learned, record_=record), record
 
     def _untrained(self) -> CrossEncoder:
-        return CrossEncoder(_own(CrossEncoderConfig, self.config)).identified()
+        return CrossEncoder(narrowed(CrossEncoderConfig, self.config)).identified()
 
     def _named(self, bare: CrossEncoder, examples: Examples, development: Examples, runtime: Runtime) -> str:
         """The name of a run, another for each seed, options and data, and the same wherever the model lies."""
@@ -288,8 +288,3 @@ def _ranks(scores: Floats, examples: Examples) -> Longs:
         if examples.liked[rows].any()
     ]
     return np.array(found, np.int64)
-
-
-def _own(kind: type[C], config: Any) -> C:
-    """The options of a configuration that one of its parents has, as that parent."""
-    return kind(**{one.name: getattr(config, one.name) for one in fields(cast(Any, kind))})

@@ -12,6 +12,7 @@ from palate.retrieve.dense import Dense, DenseConfig
 from palate.runtime import Runtime, log
 from palate.train.course import EncoderTunerConfig
 from palate.train.encoder import EncoderTuner
+from palate.train.processes import alone
 from palate.tuning.packed import packed
 
 
@@ -40,6 +41,7 @@ class TextTrainer:
     reads: ClassVar[frozenset[Source]] = frozenset({"history", "text"})
 
     def fit(self, data: Dataset, runtime: Runtime) -> Dense:
+        alone("tuned-dense")
         config = self.config
         form = TransformerConfig(
             model=config.model,

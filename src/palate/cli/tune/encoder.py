@@ -17,11 +17,10 @@ from palate.cli.options import (
     Users,
     named,
     seconds_of,
-    show_json,
     tracking,
 )
 from palate.cli.tune.searched import SearchTime, Trials, search_wanted
-from palate.cli.tune.shared import METHODS_TOLD, change, settled
+from palate.cli.tune.shared import METHODS_TOLD, change, settled, telling, told
 from palate.data.read import read
 from palate.errors import MissingExtraError
 from palate.runtime import rank
@@ -74,15 +73,11 @@ def encoder(
         fixed = {*named(settings, "set"), *(["method"] if method else [])}
         record = wanted.run(tuner, data, out, runtime, fixed=fixed, quiet=as_json)
     else:
-        record = tuner.fit(data, out, runtime, told=(lambda _: None) if as_json else _show)
+        record = tuner.fit(data, out, runtime, told=telling("likes", as_json))
     if rank():  # of several processes the first one tells and tidies up
         return
     shutil.rmtree(work, ignore_errors=True)
-    if as_json:
-        show_json({**record, "folder": str(out)})
-        return
-    for line in sentences(record, source, out):
-        typer.echo(line)
+    told(record, sentences(record, source, out), out, as_json)
 
 
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
@@ -95,10 +90,3 @@ def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
         f"{record['peak_mb']:,} MB of memory at most.",
         f"Saved in {out}. Next: palate train {source} --encoder {out} --out model/",
     ]
-
-
-def _show(row: dict[str, float]) -> None:
-    typer.echo(
-        f"  epoch {row['epoch']:.0f}: loss {row['loss']:.4f}, NDCG@10 {row['quality']:.4f} on the likes that choose "
-        f"the epoch, {row['seconds']:.0f} s"
-    )

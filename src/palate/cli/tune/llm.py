@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, show_json, tracking
-from palate.cli.tune.shared import change, settled
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, tracking
+from palate.cli.tune.shared import change, settled, telling, told
 from palate.data.read import read
 from palate.errors import DataError, MissingExtraError
 from palate.generate.local import DEFAULT_MODEL
@@ -60,17 +60,13 @@ def llm(
     config = settled(LLMTrainerConfig, values, words, settings)
     if profiles and not profiles.is_file():
         raise DataError(f"{profiles}: no such file; make one with `palate profile {source} --out {profiles}`")
-    told = {one.user_id: one.text for one in read_profiles(profiles)} if profiles else {}
+    known = {one.user_id: one.text for one in read_profiles(profiles)} if profiles else {}
     data = read(source, events=events, items=items, users=users, liked=liked)
     work = out.with_name(f"{out.name}.work")
-    trainer = LLMTrainer(config, profiles=told, told=(lambda _: None) if as_json else _show)
+    trainer = LLMTrainer(config, profiles=known, told=telling("lists", as_json))
     record = tune(trainer, data, ItemKNN(), out, tracking(seed, out, track, work))
     shutil.rmtree(work, ignore_errors=True)
-    if as_json:
-        show_json({**record, "folder": str(out)})
-        return
-    for line in sentences(record, source, out):
-        typer.echo(line)
+    told(record, sentences(record, source, out), out, as_json)
 
 
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
@@ -92,10 +88,3 @@ def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:
     else:
         lines.append(f"Not better, so there is no ranker to use; the tuned part and the record are in {out}.")
     return lines
-
-
-def _show(row: dict[str, float]) -> None:
-    typer.echo(
-        f"  epoch {row['epoch']:.0f}: loss {row['loss']:.4f}, NDCG@10 {row['quality']:.4f} on the lists that choose "
-        f"the epoch, {row['seconds']:.0f} s"
-    )

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from palate import build, store
-from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, show_json, tracking
-from palate.cli.tune.shared import METHODS_TOLD, change, settled
+from palate.cli.options import Budget, Events, Items, Json, Liked, Seed, Track, Users, seconds_of, tracking
+from palate.cli.tune.shared import METHODS_TOLD, change, settled, told
 from palate.data.read import read
 from palate.errors import ConfigError, MissingExtraError
 
@@ -69,11 +69,7 @@ def ranker(
     record = {**made.record_, "retriever": retriever}
     store.save(out, made, {"palate": version("palate"), "ranker": record})
     shutil.rmtree(work, ignore_errors=True)
-    if as_json:
-        show_json({**record, "folder": str(out)})
-        return
-    for line in sentences(record, source, out):
-        typer.echo(line)
+    told(record, sentences(record, source, out), out, as_json)
 
 
 def sentences(record: dict[str, Any], source: str, out: Path) -> list[str]:

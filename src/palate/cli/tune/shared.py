@@ -1,11 +1,15 @@
 """What the commands that tune share: options from words, and whether tuning helped in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-from palate.cli.options import named
+import typer
+
+from palate.cli.options import named, show_json
 from palate.config import configured
 from palate.errors import ConfigError
+from palate.evaluation.decisions import difference
 from palate.tuning.methods import METHODS
 
 C = TypeVar("C")
@@ -33,7 +37,23 @@ def change(found: Mapping[str, float], measure: str, what: str, advice: str) -> 
         verdict = f"worse than before: {advice}"
     else:
         verdict = "no difference shown"
-    return (
-        f"{measure} on {found['people']:,} {what}: before {found['before']:.4f}, after {found['after']:.4f}, "
-        f"change {found['change']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]: {verdict}."
-    )
+    return f"{measure} on {found['people']:,} {what}: {difference(found)}: {verdict}."
+
+
+def told(record: Mapping[str, Any], lines: Sequence[str], out: Path, as_json: bool) -> None:
+    """The record of a run that is over: as JSON, or in sentences."""
+    if as_json:
+        show_json({**record, "folder": str(out)})
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def telling(what: str, quiet: bool) -> Callable[[Mapping[str, float]], object]:
+    """What tells of an epoch in a line, unless quiet; what: those that choose the epoch."""
+
+    def told_of(row: Mapping[str, float]) -> None:
+        found = f"loss {row['loss']:.4f}, NDCG@10 {row['quality']:.4f} on the {what} that choose the epoch"
+        typer.echo(f"  epoch {row['epoch']:.0f}: {found}, {row['seconds']:.0f} s")
+
+    return (lambda _: None) if quiet else told_of
