@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "Compare recipes on a folder of data, or judge a saved model's recipe.",
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
+    "serve": "Serve a saved model over HTTP: lists, events, items, a console.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",

@@ -1,0 +1,60 @@
+"""A saved model and options to a process that listens until it is told to stop."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from palate.model import load
+from palate.serve import keys
+from palate.serve.app import application
+from palate.serve.service import Service
+from palate.serve.settings import settings
+
+GRACE_S = 10  # for requests that are being answered when the process is told to stop
+
+
+def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) -> None:
+    """Serve the model in `model` with the state in `folder`, until SIGTERM or SIGINT. Raises what `settings`, `load`
+    and `opened` raise."""
+    config = settings(file, given)
+    _log_to_stderr()
+    service = Service(config, folder)
+    first_key(service)
+    loaded = load(model)
+    service.serve(service.open_version("local", loaded))
+    uvicorn.run(
+        application(service),
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def first_key(service: Service) -> None:
+    """Where there is no key yet, make one for the role admin and write it where only its owner reads."""
+    if service.keys.all():
+        return
+    _, secret = service.writer.submit(lambda connection: keys.make(connection, "first", "admin")).result()
+    place = service.folder / "admin.key"
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secret + "\n")
+    service.keys.forget()
+    print(f"A key for the role admin is in {place}", file=sys.stderr)
+
+
+def _log_to_stderr() -> None:
+    """The requests' lines are JSON already; so are the others, by their form."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    requests = logging.getLogger("palate.requests")
+    requests.addHandler(handler)
+    requests.setLevel(logging.INFO)
+    requests.propagate = False
