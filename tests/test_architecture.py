@@ -20,7 +20,8 @@ LINES = (
     {"build"},
     {"evaluation", "model", "monitor"},
     {"apps", "scale"},
-    {"serve", "cli"},
+    {"serve"},
+    {"cli"},
 )
 LINE_OF = {room: line for line, rooms in enumerate(LINES) for room in rooms}
 STAGES = LINES[6]

@@ -27,7 +27,8 @@ def merged(
     otherwise the best stands at place `every`, the next at twice that, since of an item that nobody liked yet a text
     tells too little to stand before what behaviour supports.
     An item that was rewritten stands where its new text puts it when a wish is answered, else where behaviour does.
-    Where nothing is known of what was asked, all come last. An item that comes in has the score of the one it stands before.
+    Where nothing is known of what was asked, all come last. An item that comes in has the score of the one that it
+    stands before.
 
     Returns items, scores and the rows that came in.
     """
