@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from palate import build
+from palate.data.grow import liked_from
 from palate.errors import ConfigError, UnknownIdError
 from palate.explain.narrate import sentence
 from palate.model import Model
@@ -227,8 +228,7 @@ class Version:
     @cached_property
     def _threshold(self) -> float | None:
         """The value from which an event counts as liked, as in the data the model was trained on; None is always."""
-        events = self.model.data.events
-        return None if events.liked.all() or not events.liked.any() else float(events.value[events.liked].min())
+        return liked_from(self.model.data.events)
 
     def _queries(self, told: Sequence[_Told], first: Ask) -> Queries:
         """The asks as the model can read them: rows of its catalogue alone."""
