@@ -41,7 +41,7 @@ class GateConfig:
     )
     requests: int = option(50, "People whose lists are looked at for what is unsound, and timed.", low=1)
     slower: float = option(3.0, "So many times the live version's median latency is too slow.", low=1.0)
-    quick_ms: float = option(2.0, "An answer within so many milliseconds is never too slow.", low=0.0)
+    quick_ms: float = option(5.0, "An answer within so many milliseconds is never too slow.", low=0.0)
 
 
 @dataclass(frozen=True, slots=True)

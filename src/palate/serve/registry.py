@@ -33,9 +33,7 @@ from palate.serve.chain import Chain
 from palate.serve.gate import GateConfig, Outcome, judge
 
 _CARD = "card.json"
-_UNFINISHED = (
-    ".unfinished-"  # folders that nobody sees; what a killed process left is swept when the next one publishes
-)
+_UNFINISHED = ".unfinished-"  # folders that nobody sees; those of killed processes go at the next publish
 _PATIENCE_S = 30.0
 
 
