@@ -7,7 +7,6 @@ import pytest
 from palate.errors import StoreError
 from palate.serve.chain import Chain
 
-
 LAST = "three \udc00" + "!" * 100
 
 

@@ -237,3 +237,13 @@ def test_the_same_seed_judges_the_same_people(data, live):
     one, two = (judge(told(data, 28), live, data, config) for _ in range(2))
     assert one.people == 25
     assert replace(one, latency_ms={}) == replace(two, latency_ms={})
+
+
+def test_what_is_slow_and_worse_is_told_of_both(data, live):
+    slow = told(data, 20)
+    slow = replace(slow, recommender=replace(slow.recommender, rankers=(Busy(),)))
+    outcome = judge(slow, live, data, GateConfig(requests=5))
+    assert [reason.partition(":")[0] for reason in outcome.reasons] == [
+        "Too slow",
+        "Less accurate than the live version",
+    ]
