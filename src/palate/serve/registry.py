@@ -11,13 +11,14 @@ whose files match their hashes, by compare-and-set under a file lock, and is on 
 
 import dataclasses
 import json
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ from palate.serve.gate import GateConfig, Outcome, judge
 
 _CARD = "card.json"
 _UNFINISHED = ".unfinished-"  # folders that nobody sees; those of killed processes go at the next publish
+_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_SECOND = "%Y%m%dT%H%M%S"
 _PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Published:
     """A version in a list; damage: why it cannot be used, "" where it can."""
 
     id: str
@@ -86,9 +89,9 @@ class Registry:
     def ids(self) -> list[str]:
         """All versions, the oldest first."""
         found = self._versions.iterdir() if self._versions.is_dir() else ()
-        return sorted(path.name for path in found if not path.name.startswith("."))
+        return sorted(path.name for path in found if _ID.fullmatch(path.name))
 
-    def versions(self, *, check: bool = True) -> list[Version]:
+    def versions(self, *, check: bool = True) -> list[Published]:
         """All versions, the oldest first; check: read every file to see whether it is what was saved."""
         aliases = self.aliases()
         return [self._seen(version, aliases, check) for version in self.ids()]
@@ -106,19 +109,13 @@ class Registry:
 
         Raises VersionError for one that is not there, StoreError for one that is not what was published.
         """
-        folder = self._folder(version)
-        try:
-            manifest, *_ = store.verify(folder)
-            content = store.sha256(manifest)[:8]
-        except OSError as error:
-            raise StoreError(f"{folder}: cannot be read ({error.strerror}); restore it") from None
-        if version.rpartition("-")[2] != content:
-            raise StoreError(f"{manifest}: damaged, not the one that {version} was published with; restore it")
+        with self._opened(version) as folder:
+            store.verify(folder)
 
     def load(self, version: str) -> Model:
         """The model of a version, opened after its files were checked."""
-        self.verify(version)
-        return load(self._folder(version))
+        with self._opened(version) as folder:
+            return load(folder)
 
     def serving(self) -> Serving:
         """The live model; the previous one, with a note, where the live one is damaged."""
@@ -275,6 +272,17 @@ class Registry:
         except Timeout:
             raise StoreError(f"{self.root}: another process is at work ({name}); try again") from None
 
+    @contextmanager
+    def _opened(self, version: str) -> Iterator[Path]:
+        """The folder of a version, whose manifest is the one that was published; what cannot be read is damage."""
+        folder = self._folder(version)
+        try:
+            if not version.endswith(f"-{store.fingerprint(folder)[:8]}"):
+                raise StoreError(f"{folder}: damaged, its manifest is not the one it was published with; restore it")
+            yield folder
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be read ({error.strerror}); restore it") from None
+
     def _tell(self, what: str, who: str, why: str, **facts: Any) -> dict[str, Any]:
         when = self._now().isoformat(timespec="milliseconds")
         return self._audit.append({"when": when, "who": who, "what": what, "why": why, **facts})
@@ -282,11 +290,10 @@ class Registry:
     def _place(self, fresh: Path, note: str) -> str:
         """Give a finished folder its card and its name, on disk when this returns."""
         about = load(fresh).about  # what does not open is not published
-        version = f"{self._now():%Y%m%dT%H%M%S}-{store.sha256(store.verify(fresh)[0])[:8]}"
-        if version in self.ids():
-            return version
+        now = self._now()
+        version = f"{self._after_all(now):{_SECOND}}-{store.fingerprint(fresh)[:8]}"
         card = {key: about.get(key) for key in ("recipe", "encoder", "seed", "data", "palate")}
-        when = self._now().isoformat(timespec="seconds")
+        when = now.isoformat(timespec="seconds")
         card |= {"version": version, "when": when, "note": note, "parent": self.aliases().live, "gate": None}
         write(fresh / _CARD, card)
         for path in (*fresh.iterdir(), fresh):
@@ -294,6 +301,11 @@ class Registry:
         fresh.rename(self._versions / version)
         store.sync(self._versions)
         return version
+
+    def _after_all(self, now: datetime) -> datetime:
+        """The second that a new version is named by: later than those of all others, whatever the clock says."""
+        times = [datetime.strptime(one[:15], _SECOND).replace(tzinfo=UTC) for one in self.ids()]
+        return max([now, *(one + timedelta(seconds=1) for one in times)])
 
     def _sweep(self) -> None:
         """Remove what killed processes left, and tell of versions that they published without telling."""
@@ -304,7 +316,7 @@ class Registry:
             if version not in told:
                 self._tell("publish", "", "found, without an entry here", version=version)
 
-    def _seen(self, version: str, aliases: Aliases, check: bool) -> Version:
+    def _seen(self, version: str, aliases: Aliases, check: bool) -> Published:
         card: dict[str, Any] = {}
         damage = ""
         try:
@@ -313,7 +325,7 @@ class Registry:
                 self.verify(version)
         except StoreError as error:
             damage = str(error)
-        return Version(version, aliases.role(version), damage, card)
+        return Published(version, aliases.role(version), damage, card)
 
     def _sound(self, version: str | None) -> str | None:
         """The version, or None where it is damaged: no alias stays on such a one when it moves."""
