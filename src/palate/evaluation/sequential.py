@@ -35,6 +35,18 @@ class Path:
     high: Doubles
     p: Doubles
 
+    @property
+    def last(self) -> Interval:
+        """What stands after all users."""
+        if not len(self.mean):
+            return Interval(math.nan, math.nan, math.nan, 0)
+        return Interval(float(self.mean[-1]), float(self.low[-1]), float(self.high[-1]), len(self.mean))
+
+    @property
+    def last_p(self) -> float:
+        """The p-value after all users."""
+        return float(self.p[-1]) if len(self.p) else 1.0
+
 
 def mixture_variance(planned: int, alpha: float = ALPHA) -> float:
     """The square of Robbins' rho, for which intervals are tightest near `planned` users; fix it before the test.
@@ -103,7 +115,7 @@ def difference(treated: Doubles, control: Doubles, planned: int = PLANNED) -> tu
     """
     outcomes = np.concatenate([control, treated])
     path = difference_path(outcomes, np.arange(len(outcomes)) >= len(control), planned)
-    return _last(path, len(outcomes))
+    return path.last, path.last_p
 
 
 def mean(outcomes: Doubles, planned: int = PLANNED) -> tuple[Interval, float]:
@@ -114,7 +126,7 @@ def mean(outcomes: Doubles, planned: int = PLANNED) -> tuple[Interval, float]:
     0.250 [0.055, 0.445] 0.005
     """
     path = mean_path(outcomes, planned)
-    return _last(path, len(outcomes))
+    return path.last, path.last_p
 
 
 def mean_path(outcomes: Doubles, planned: int = PLANNED) -> Path:
@@ -161,9 +173,3 @@ def _bounded(mean: Doubles, error: Doubles, n: Doubles, planned: int) -> Path:
     sure = np.sqrt(np.where(error > 0, error, np.nan))
     reach = sure * np.sqrt(n) * half_widths(n, planned)
     return Path(mean, mean - reach, mean + reach, np.nan_to_num(always_valid_p(mean / sure, n, planned), nan=1.0))
-
-
-def _last(path: Path, n: int) -> tuple[Interval, float]:
-    if not n:
-        return Interval(math.nan, math.nan, math.nan, 0), 1.0
-    return Interval(float(path.mean[-1]), float(path.low[-1]), float(path.high[-1]), n), float(path.p[-1])
