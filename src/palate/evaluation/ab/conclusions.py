@@ -16,8 +16,8 @@ def conclude(
     """What a reader may take home."""
     if mismatch < MISMATCH:
         return (
-            f"Nothing is concluded: {_counts(arms)} users, where shares of "
-            f"{', '.join(f'{arm.share:g}' for arm in arms)} were planned ({probability(mismatch)}). "
+            f"Nothing is concluded: there are {_counts(arms)} users, where shares of "
+            f"{' and '.join(f'{arm.share:g}' for arm in arms)} were planned ({probability(mismatch)}). "
             "Users or logs of an arm get lost; find out where before believing any number.",
         )
     sentences = list(dict.fromkeys(_of_arms(one, arms) for one in differences))
@@ -74,4 +74,4 @@ def _of_rankers(one: Interleaved) -> str:
 
 
 def _counts(arms: Sequence[Arm], *, settled: bool = False) -> str:
-    return " and ".join(f"{arm.settled if settled else arm.users:,} in {arm.name}" for arm in arms)
+    return " and ".join(f"{arm.settled if settled else arm.users:,} {arm.name}" for arm in arms)
