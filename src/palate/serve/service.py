@@ -172,13 +172,20 @@ class Service:
 
         return self.writer.submit(work, then)
 
-    def exposed(self, request_id: str, ask: Ask, listing: Listing, arm: str = "") -> None:
+    def beside(self, ask: Ask) -> Version | None:
+        """The canary, where its list is to be interleaved with the live version's for this ask."""
+        chosen = self.chosen(ask.user_id if ask.personal else None)
+        whole = ask.candidates is None
+        return chosen if self.config.interleave and whole and chosen is not self.live else None
+
+    def exposed(self, request_id: str, ask: Ask, listing: Listing) -> None:
         """Log which list was shown to whom; it is not waited for."""
         if not self.config.exposures or ask.user_id is None or not ask.personal:
             return
         row = {
             "request_id": request_id, "user_id": ask.user_id, "time": time(), "version": listing.version,
-            "arm": arm or listing.version, "items": [one.item_id for one in listing.items],
+            "arm": listing.version, "items": [one.item_id for one in listing.items],
+            "teams": [one.team for one in listing.items] if any(one.team for one in listing.items) else [],
         }  # fmt: skip
         try:
             self.writer.submit(lambda connection: connection.execute(insert(exposures).values(row)) and None)
