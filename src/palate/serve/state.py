@@ -38,12 +38,15 @@ class State:
             self._item_changes += 1
 
     def changed_users(self, entries: Iterable[Entry]) -> None:
-        """Take in people as they are now; of one who is deleted nothing is kept."""
+        """Take in people as they are now."""
         with self._turn:
-            for one in entries:
-                self._users[one.id] = one
-                if one.deleted and not one.fields:
-                    self._events.pop(one.id, None)
+            self._users.update({one.id: one for one in entries})
+
+    def erased(self, mark: Entry) -> None:
+        """Keep nothing of someone but the mark that they are not to be known."""
+        with self._turn:
+            self._users[mark.id] = mark
+            self._events.pop(mark.id, None)
 
     def events_of(self, user_id: str) -> tuple[Event, ...]:
         """In the order of the client's clock."""
