@@ -127,7 +127,11 @@ def _nan_at_the_end(scores):
         pytest.param(lambda d: _with_scores(d, lambda s: s[:20]), "shape (40, 20)", id="narrow-scores"),
         pytest.param(lambda d: told(d, 40, width=5), "shape (40, 35)", id="wide-scores"),
         pytest.param(_narrow, "10 items that the live version knows are not in its catalogue, such as i20", id="items"),
-        pytest.param(lambda d: _with_scores(d, lambda s: np.where(np.arange(30), -np.inf, s)), "40 of 40 people are shown nothing", id="empty"),
+        pytest.param(
+            lambda d: _with_scores(d, lambda s: np.where(np.arange(30), -np.inf, s)),
+            "40 of 40 people are shown nothing",
+            id="empty",
+        ),
         pytest.param(lambda d: Model(d, Recommender(Popular())), "NotFittedError", id="unfitted"),
     ],
 )
