@@ -98,3 +98,10 @@ def test_readers_keep_the_items_they_were_given():
     assert set(before) == {"a"}
     assert set(state.items) == {"a", "b"}
     assert state.item_changes > count
+
+
+def test_events_after_a_place_are_counted_though_places_have_gaps():
+    state = State()
+    assert state.count_after(0) == state.last_seq == 0
+    state.happened([Event(name, "u", "i", 5.0, seq=seq) for name, seq in (("a", 1), ("b", 7), ("c", 9))])
+    assert [state.count_after(place) for place in (0, 1, 5, 9)] == [3, 2, 2, 0]
