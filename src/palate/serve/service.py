@@ -21,7 +21,7 @@ from palate.serve import events as logged
 from palate.serve.aliases import Aliases
 from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
-from palate.serve.database import opened
+from palate.serve.database import opened, overwrite
 from palate.serve.desk import Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
@@ -156,7 +156,8 @@ class Service:
     def erase(self, user_id: str) -> "Future[dict[str, int]]":
         """Remove a person from the log, what was posted of them and what is remembered; how many rows of each.
 
-        Models read nothing of them any more, and the next training leaves them out.
+        Models read nothing of them any more, and the next training leaves them out. The future fails with StoreError
+        where bytes of what was removed still stand in the file (see `palate.serve.database.overwrite`).
         """
         mark = Entry(user_id, {}, deleted=True, changed=time())
 
@@ -166,9 +167,10 @@ class Service:
             return gone
 
         def then(_: dict[str, int]) -> None:
-            self.state.changed_users([mark])
+            self.state.erased(mark)
             with self._turn:
                 self._cache.clear()
+            overwrite(self.engine)
 
         return self.writer.submit(work, then)
 
