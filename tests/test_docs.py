@@ -2,11 +2,13 @@
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cli.calls import run
 from palate.cli.main import COMMANDS
 
 HOME = Path(__file__).parent.parent
@@ -46,6 +48,22 @@ def test_every_command_in_the_readme_exists():
     named = set(re.findall(r"palate ([a-z]+)[ `]", README))
     assert named <= set(COMMANDS)
     assert {"train", "recommend", "check"} <= named
+
+
+def test_the_page_on_versions_runs_as_printed(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.parent)
+    page = (HOME / "docs" / "versions.md").read_text(encoding="utf8")
+    assert run(monkeypatch, capsys, "train", "shop", "--recipe", "popular", "--out", "model")[0] == 0
+    lines = [line for line in page.splitlines() if line.startswith("palate ")]
+    assert len(lines) == 11
+    for line in lines:
+        code, _, error = run(monkeypatch, capsys, *shlex.split(line)[1:])
+        assert code == (1 if " gate " in line else 0), error  # both were trained on all there is: undecided
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found: dict = {}
+    exec(code, found)  # noqa: S102  what the page prints is what runs
+    assert found["answer"].height == 5
+    assert found["moved"] is None
 
 
 def test_links_in_the_docs_lead_somewhere():

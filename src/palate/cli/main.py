@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palate.errors import ConfigError, DataError, LeakError, PalateError, UnknownIdError
+from palate.errors import ConfigError, DataError, LeakError, PalateError, UnknownIdError, VersionError
 
 COMMANDS = {
     "demo": "From nothing to a report: fetch a public data set, train, compare, recommend.",
@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "Serve a saved model over HTTP: lists, events, items, a console.",
     "load-test": "Ask a running service for lists at a steady rate: latencies, goodput, refusals.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
+    "versions": "Versions of a served model: publish, judge, compare, try on some people, promote, go back.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",
 }
@@ -71,7 +72,7 @@ def main() -> None:
         app()
     except PalateError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, DataError | ConfigError | UnknownIdError | LeakError) else 1)
+        sys.exit(2 if isinstance(error, DataError | ConfigError | UnknownIdError | LeakError | VersionError) else 1)
     except BrokenPipeError:  # the reader of our output stopped reading, as `head` does
         sys.stderr.close()
         sys.exit(0)
