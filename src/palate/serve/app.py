@@ -7,8 +7,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from palate.serve.edge import Edge
+from palate.serve.lineup import Lineup
 from palate.serve.refusals import handled
-from palate.serve.routes import catalogue, events, health, keys, lists, people
+from palate.serve.routes import catalogue, events, health, keys, lists, people, versions
+from palate.serve.schedule import Schedule
 from palate.serve.service import Service
 
 DESCRIPTION = """Lists of items for people, texts and histories; events in, and new items, with effect at once.
@@ -17,13 +19,19 @@ Every request but those on health carries an API key: `Authorization: Bearer KEY
 operator, admin; each may do what those before it may."""
 
 
-def application(service: Service) -> FastAPI:
-    """The routes over a service, which the application closes when it stops."""
+def application(service: Service, lineup: Lineup | None = None, schedule: Schedule | None = None) -> FastAPI:
+    """The routes over a service, which the application closes when it stops.
+
+    lineup: what follows a registry of versions; without one the service's only version stays. schedule: what trains
+    anew. Both are closed too.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        service.close()
+        for one in (schedule, lineup, service):
+            if one:
+                one.close()
 
     app = FastAPI(
         title="Palate",
@@ -33,9 +41,9 @@ def application(service: Service) -> FastAPI:
         docs_url=None,  # its page fetches scripts from the network
         redoc_url=None,
     )
-    app.state.service = service
+    app.state.service, app.state.lineup, app.state.schedule = service, lineup, schedule
     handled(app)
-    for part in (lists, events, catalogue, people, keys, health):
+    for part in (lists, events, catalogue, people, versions, keys, health):
         app.include_router(part.router)
     app.add_middleware(Edge, service=service)
     return app

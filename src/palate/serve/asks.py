@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+FAILED = "personal_failed"  # of a listing that everybody is given, as the version could not make this person's
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -42,7 +44,7 @@ class Listing:
     """The answer to one Ask.
 
     basis: what it rests on: "history", "text", "history+text" or "popularity".
-    degraded: what was left out for want of time, () for the whole answer.
+    degraded: what was left out for want of time, or FAILED; () for the whole answer.
     timings: milliseconds by stage, of all that was answered together.
     """
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, Full, Queue
 from time import monotonic
 
-from palate.errors import OverloadError, PalateError
+from palate.errors import ContractError, OverloadError, PalateError
 from palate.runtime import log
-from palate.serve.asks import Ask, Listing
+from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.course import Clock, Expected, timed
 from palate.serve.version import Version
 
@@ -127,22 +127,32 @@ class Desk:
                 degraded = tuple(f"{stage}_deadline" for stage in without)
                 found = version.answer(asks, timed(version.recommender, clock, without), degraded)
                 self.expected(version).learn(clock.taken)
-        except PalateError as error:
-            if len(members) == 1:
-                self._fail(members[0], error)
-                return
-            for one in members:  # whose fault it was
-                self._together_answered([one], without)
-            return
         except Exception as error:  # noqa: BLE001 - a bug in one answer must not end the thread that gives them all
-            log.exception("an answer failed")
-            for one in members:
-                self._fail(one, error)
+            if len(members) > 1:  # whose fault it was
+                for one in members:
+                    self._together_answered([one], without)
+            else:
+                self._instead(members[0], error)
             return
-        timings = tuple(clock.taken.items())
         for one, listing in zip(members, found, strict=True):
-            self._told(one, listing, (monotonic() - one.came) * 1000)
-            one.done.set_result(replace(listing, timings=timings))
+            self._give(one, replace(listing, timings=tuple(clock.taken.items())))
+
+    def _instead(self, one: Waiting, error: Exception) -> None:
+        """What is wrong with the ask, or, where the version is at fault, the list for everybody."""
+        if isinstance(error, PalateError) and not isinstance(error, ContractError):
+            self._fail(one, error)
+            return
+        log.error("version %s could not answer", one.version.name, exc_info=error)
+        try:
+            listing = one.version.crowd(one.ask, FAILED)
+        except Exception:  # noqa: BLE001 - it has no list at all
+            self._fail(one, error)
+        else:
+            self._give(one, listing)
+
+    def _give(self, one: Waiting, listing: Listing) -> None:
+        self._told(one, listing, (monotonic() - one.came) * 1000)
+        one.done.set_result(listing)
 
     def _fail(self, one: Waiting, error: Exception) -> None:
         self._told(one, error, (monotonic() - one.came) * 1000)

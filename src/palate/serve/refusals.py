@@ -9,13 +9,23 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from palate.errors import ConfigError, ConflictError, FullError, OverloadError, PalateError, StoreError, UnknownIdError
+from palate.errors import (
+    ConfigError,
+    ConflictError,
+    FullError,
+    OverloadError,
+    PalateError,
+    StoreError,
+    UnknownIdError,
+    VersionError,
+)
 from palate.runtime import log
 from palate.serve.schemas import Refusal
 
 STATUS: Mapping[type[PalateError], tuple[int, str]] = {
     UnknownIdError: (404, "unknown"),
     ConflictError: (409, "conflict"),
+    VersionError: (409, "version"),
     ConfigError: (422, "invalid"),
     OverloadError: (503, "overloaded"),
     FullError: (507, "disk_full"),

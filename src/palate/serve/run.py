@@ -9,9 +9,11 @@ from typing import Any
 
 import uvicorn
 
-from palate.model import load
 from palate.serve import keys
 from palate.serve.app import application
+from palate.serve.lineup import Lineup
+from palate.serve.registry import Registry
+from palate.serve.schedule import Schedule
 from palate.serve.service import Service
 from palate.serve.settings import settings
 
@@ -19,16 +21,18 @@ GRACE_S = 10  # for requests that are being answered when the process is told to
 
 
 def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) -> None:
-    """Serve the model in `model` with the state in `folder`, until SIGTERM or SIGINT. Raises what `settings`, `load`
-    and `opened` raise."""
+    """Serve the model in `model` with the state in `folder`, until SIGTERM or SIGINT. Raises what `settings`,
+    `opened` and `Lineup.start` raise."""
     config = settings(file, given)
     _log_to_stderr()
     service = Service(config, folder)
     first_key(service)
-    loaded = load(model)
-    service.serve(service.open_version("local", loaded))
+    lineup = Lineup(service, Registry(folder))
+    lineup.start(model)
+    schedule = Schedule(service)
+    schedule.start()
     uvicorn.run(
-        application(service),
+        application(service, lineup, schedule),
         host=config.host,
         port=config.port,
         log_level="warning",

@@ -5,7 +5,7 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, TypeVar
@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 from sqlalchemy import insert, make_url
 
-from palate.errors import FullError, OverloadError, UnknownIdError
+from palate.errors import ContractError, FullError, OverloadError, PalateError, UnknownIdError
 from palate.model import Model
 from palate.serve import directory
 from palate.serve import entries as stored
 from palate.serve import events as logged
-from palate.serve.asks import Ask, Listing
+from palate.serve.aliases import Aliases
+from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
 from palate.serve.database import opened
 from palate.serve.desk import Desk, Waiting
@@ -30,21 +31,13 @@ from palate.serve.settings import ServeConfig
 from palate.serve.state import State
 from palate.serve.tables import exposures
 from palate.serve.version import Version
+from palate.serve.watch import Watch, WatchConfig
 from palate.serve.writer import Writer
 
 T = TypeVar("T")
 REMEMBERED = 20_000  # lists
 READ_S = 1.0  # how long a post waits for lists to hold what was posted
 WARM = 5  # users who are answered before the service is ready
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Which version answers whom. canary: a version and the share of users that it answers."""
-
-    live: Version
-    canary: Version | None = None
-    share: float = 0.0
 
 
 class Service:
@@ -66,8 +59,9 @@ class Service:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)
         self._turn = threading.Lock()
+        self.watch = Watch(WatchConfig(window_s=config.watch_s))
         self.versions: dict[str, Version] = {}
-        self.shares: Shares | None = None
+        self.aliases = Aliases()
         self.ready = False
         self._restore()
 
@@ -84,27 +78,30 @@ class Service:
         self.versions[name] = version
         return version
 
-    def serve(self, live: Version, canary: Version | None = None, share: float = 0.0) -> None:
-        """From now on these answer, in one step; versions that are neither stay at hand until `drop`."""
-        self.shares = Shares(live, canary, share)
+    def serve(self, aliases: Aliases) -> None:
+        """From now on these answer, in one step; open versions that have no part in it are let go of.
+
+        The live one must be open.
+        """
+        live = self.versions[aliases.live or ""]
+        self.aliases = aliases
         self.counters.annex.set(len(live.annex))
         self.ready = True
-
-    def drop(self, keep: Sequence[str]) -> None:
-        """Let go of the versions that are not named."""
-        for name in [name for name in self.versions if name not in keep]:
+        named = {aliases.live, aliases.previous, aliases.canary.version if aliases.canary else None}
+        for name in [name for name in self.versions if name not in named]:
             del self.versions[name]
 
     @property
     def live(self) -> Version:
         """The version that answers most. Raises UnknownIdError before there is one."""
-        if self.shares is None:
+        live = self.versions.get(self.aliases.live or "")
+        if live is None:
             raise UnknownIdError("no version is live yet; publish one")
-        return self.shares.live
+        return live
 
     def chosen(self, user_id: str | None) -> Version:
-        """The version that answers a user, the same one each time."""
-        return self.live
+        """The version that answers a user, the same one each time while the aliases stay."""
+        return self.versions.get(self.aliases.version_for(user_id) or "", self.live)
 
     def recommend(self, ask: Ask, deadline: float, version: Version | None = None) -> "Future[Listing]":
         """A list by that time (of the monotonic clock). Raises OverloadError at once where it could not be had."""
@@ -273,6 +270,10 @@ class Service:
         version.crowd(Ask())
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
+        if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):
+            well = isinstance(outcome, Listing) and FAILED not in outcome.degraded
+            empty = isinstance(outcome, Listing) and not outcome.items
+            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=empty)
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
             for what in outcome.degraded:

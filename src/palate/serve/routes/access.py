@@ -49,6 +49,11 @@ def allowed(role: str) -> Any:
     return Depends(key_of)
 
 
+async def in_thread(work: Callable[[], T]) -> T:
+    """What work that reads or writes files comes to, done beside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
 async def written(work: Callable[[], "Future[T]"]) -> T:
     """What a write comes to, waited for at most WRITE_S."""
     try:

@@ -41,7 +41,7 @@ async def about(service: TheService) -> About:
     """Which software and which version of the model answer."""
     live = service.live
     data = live.model.data
-    since = service.state.last_seq - live.since
+    since = service.state.last_seq - live.training.sequence
     return About(
         palate=installed("palate"),
         version=live.name,
