@@ -136,8 +136,8 @@ def judge(
     exam = replace(exam, holdout=_drawn(exam.holdout, config.people, runtime))
     outcome = replace(outcome, notes=broken + exam.notes, protocol=exam.told)
     outcome = _measured(outcome, exam, config.k, runtime)
-    found = replace(outcome, **_decided(outcome, config))
-    return replace(found, verdict="refused", reasons=(*faults, *found.reasons)) if faults else found
+    outcome = replace(outcome, **_decided(outcome, config))
+    return replace(outcome, verdict="refused", reasons=(*faults, *outcome.reasons)) if faults else outcome
 
 
 def _decided(outcome: Outcome, config: GateConfig) -> dict[str, Any]:
