@@ -1,7 +1,7 @@
 """`palate ab`: logs of a test with real users in, who is ahead out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,12 +25,20 @@ def about() -> None:
 @app.command(epilog="Example: palate ab report exposures.csv events.csv --shares new=0.1,old=0.9 --out report.html")
 def report(
     exposures: Annotated[
-        Path, typer.Argument(metavar="EXPOSURES", help="The file of lists shown: user_id, arm, time, items or item_id.")
+        Path,
+        typer.Argument(
+            metavar="EXPOSURES",
+            help="The file of lists shown: user_id, arm, time, items or item_id; or the state folder of a service, "
+            "which has both.",
+        ),
     ],
     events: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="EVENTS", help="The file of events: user_id, item_id, time; kind, value, event_id."),
-    ],
+    ] = None,
+    database: Annotated[
+        str, typer.Option("--database", help="The service's database, where it is not in the state folder.")
+    ] = "",
     shares: Annotated[
         str | None,
         typer.Option("--shares", help="Planned shares of users, as arm=share,arm=share; equal if not given."),
@@ -56,9 +64,10 @@ def report(
 ) -> None:
     """Compare the arms of a test, with intervals that hold however often one looks."""
     given = {"window_hours": window, "follow_hours": follow, "kinds": kinds, "control": control, "planned": planned}
+    shown_lists, done = _read(exposures, events, database)
     found = ab_report(
-        read_table(exposures),
-        read_table(events),
+        shown_lists,
+        done,
         configured(AbConfig, given, "ab"),
         shares=named(shares, "shares") or None,
         now=_moment(until),
@@ -66,6 +75,18 @@ def report(
     typer.echo(found.to_json() if as_json else shown(found))
     if out:
         typer.echo(f"Report: {write(found, out)[0]}", err=as_json)
+
+
+def _read(exposures: Path, events: Path | None, database: str) -> tuple[Any, Any]:
+    if events is not None:
+        return read_table(exposures), read_table(events)
+    if not exposures.is_dir():
+        raise ConfigError(
+            f"EVENTS: missing; give a file of events beside {exposures}, or a service's state folder alone"
+        )
+    from palate.serve.exposed import tables  # needs the packages of a service
+
+    return tables(exposures, database)
 
 
 def shown(found: AbReport) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
     "serve": "Serve a saved model over HTTP: lists, events, items, a console.",
+    "load-test": "Ask a running service for lists at a steady rate: latencies, goodput, refusals.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
     "versions": "Versions of a served model: publish, judge, compare, try on some people, promote, go back.",
     "models": "Known language models: list, fetch, licence, location.",
@@ -37,7 +38,7 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"palate.cli.{cmd_name}")
+        module = importlib.import_module(f"palate.cli.{cmd_name.replace('-', '')}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command

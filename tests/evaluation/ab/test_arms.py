@@ -52,7 +52,7 @@ def test_a_loss_of_a_tenth_of_an_arm_is_noticed_and_luck_is_not():
     rng = np.random.default_rng(0)
     shares = {"a": 0.5, "b": 0.5}
     alarms = sum(
-        mismatch_p({"a": n, "b": 10_000 - n}, shares) < MISMATCH for n in rng.binomial(10_000, 0.5, 2000).tolist()
+        mismatch_p({"a": n, "b": 10_000 - n}, shares) < MISMATCH for n in rng.binomial(10_000, 0.5, 400).tolist()
     )
-    assert alarms <= 8
+    assert alarms <= 3
     assert mismatch_p({"a": 5000, "b": 4500}, shares) < MISMATCH

@@ -8,6 +8,7 @@ event can change what is known of the user, as intervals that hold at all looks 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from palate.config import option, options
@@ -54,7 +55,7 @@ def attribute(exposures: Any, events: Any, config: AttributionConfig, now: float
     shown, shown_again = read_exposures(exposures)
     events_read = read_events(events)
     done = _of_kinds(events_read.rows, config.kinds)
-    until = max([*shown["time"], *events_read.rows["time"]]) if now is None else now
+    until = float(np.concatenate([shown["time"], events_read.rows["time"]]).max()) if now is None else now
     shown, done = (one.filter(pl.col("time") <= until) for one in (shown, done))
     single, crossed = _single_armed(shown)
     span, window = config.follow_hours * HOUR, config.window_hours * HOUR

@@ -39,7 +39,7 @@ def read_exposures(frame: Any) -> tuple[pl.DataFrame, int]:
     found, _ = texts_of(table, ["user_id", "arm"], "exposures")
     users, time = found["user_id"], _times(table, "exposures")
     rows = pl.DataFrame(
-        {"user": users, "arm": found["arm"], "time": time, "request": _requests(table, users, time)}, _SHOWN
+        {"user": users, "arm": found["arm"], "time": time, "request": _requests(table, found, time)}, _SHOWN
     )
     if not len(rows):
         raise DataError("exposures: no rows; give at least one list that was shown")
@@ -111,10 +111,11 @@ def _values(table: pl.DataFrame) -> Doubles:
     return np.nan_to_num(found, nan=0.0)
 
 
-def _requests(table: pl.DataFrame, users: list[str], time: Doubles) -> list[str]:
+def _requests(table: pl.DataFrame, found: dict[str, list[str]], time: Doubles) -> list[str]:
     if "request_id" in table.columns:
         return texts_of(table, ["request_id"], "exposures")[0]["request_id"]
-    return [f"{at!r} {user}" for user, at in zip(users, time.tolist(), strict=True)]
+    columns = zip(time.tolist(), found["arm"], found["user_id"], strict=True)
+    return [f"{at!r} {arm} {user}" for at, arm, user in columns]
 
 
 def _listed(table: pl.DataFrame) -> list[pl.Series]:
