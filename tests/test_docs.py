@@ -44,6 +44,19 @@ def test_the_python_of_the_readme_runs(shop, monkeypatch, capsys):
     assert (shop.parent / "model" / "manifest.json").is_file()
 
 
+def test_the_page_on_tests_with_real_users_prints_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (HOME / "docs" / "ab.md").read_text(encoding="utf8")
+    logs, draft = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "logs.py").write_text(logs)
+    runpy.run_path("logs.py")
+    ((command, printed),) = re.findall(r"```console\n\$ palate (.*?)\n(.*?)```", page, re.DOTALL)
+    assert run(monkeypatch, capsys, *command.split()) == (0, printed, "")
+    (tmp_path / "draft.py").write_text(draft)
+    runpy.run_path("draft.py")
+    assert f"```\n{capsys.readouterr().out}```" in page
+
+
 def test_every_command_in_the_readme_exists():
     named = set(re.findall(r"palate ([a-z]+)[ `]", README))
     assert named <= set(COMMANDS)

@@ -96,6 +96,14 @@ def test_live_previous_and_back(registry):
     assert registry.card(registry.ids()[-1])["parent"] == one
 
 
+def test_who_is_reading_the_aliases_reads_them_whole(registry):
+    registry.promote(registry.ids()[0])
+    with (registry.root / "aliases.json").open() as file:
+        registry.promote(registry.ids()[1], force=True)
+        assert json.load(file)["live"] == registry.ids()[0]
+    assert registry.aliases().live == registry.ids()[1]
+
+
 def test_a_rollback_takes_less_than_two_seconds(tmp_path):
     """With 128 MB to check; the figure of reliability is for an alias that moves, wherever the model is."""
     registry = Registry(tmp_path)

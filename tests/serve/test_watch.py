@@ -56,6 +56,7 @@ def test_a_quick_answer_is_never_too_slow():
 
 def test_one_error_at_three_in_the_morning_is_not_the_version():
     assert fed([FAILED], every=60.0).bad("new", None, 1.0) == ""
+    assert fed([FAILED] * 19).bad("new", None, 2.0) == ""
     assert fed([GOOD] * 30 + [FAILED], every=60.0).bad("new", None, 1800.0) == ""
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Train a recipe on a folder of data and save the model.",
     "tune": "Tune a language model on the likes in a folder of data.",
     "evaluate": "Compare recipes on a folder of data, or judge a saved model's recipe.",
+    "ab": "Report on a test with real users: arms compared, or interleaved rankers.",
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
     "serve": "Serve a saved model over HTTP: lists, events, items, a console.",

@@ -30,13 +30,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One item of a list."""
+    """One item of a list.
+
+    new: known by its text alone. team: the version that placed it, where a list is of two, else "".
+    """
 
     item_id: str
     title: str
     score: float
     reasons: tuple[str, ...] = ()
     new: bool = False
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)

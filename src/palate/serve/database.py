@@ -5,25 +5,28 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from palate.errors import ConfigError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 5.0  # how long a writer of another process is waited for
+READING_S = 0.5  # how long a reader of another process is waited for before bytes are overwritten
 
 
 def opened(address: str) -> Engine:
     """The database at an address such as "sqlite:////srv/shop/events.db" or "postgresql+psycopg://user@host/name",
     brought to the newest form.
 
-    Raises ConfigError for an address that names none, StoreError for one that does not answer.
+    Raises ConfigError for an address that names none, StoreError for a database that does not answer, is damaged or
+    was made by a newer version.
     """
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise ConfigError(
             f'database: "{address}" is no address; write sqlite:///FILE or postgresql+psycopg://HOST/NAME'
         ) from None
@@ -35,12 +38,42 @@ def opened(address: str) -> Engine:
         engine = create_engine(url, pool_pre_ping=True)
     else:
         raise ConfigError(f'database: "{url.get_backend_name()}" is not supported; use SQLite or PostgreSQL')
+    place = url.render_as_string(hide_password=True)
     try:
         _migrate(engine)
-    except OperationalError as error:
-        place = url.render_as_string(hide_password=True)
-        raise StoreError(f"database {place}: {error.orig}; check the address, rights and disk space") from None
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreError(f"database {place}: {_said(error)}; check address, rights and disk, or restore it") from None
+    except CommandError as error:
+        engine.dispose()
+        raise StoreError(f"database {place}: {error}; it was made by a newer version of palate") from None
     return engine
+
+
+def overwrite(engine: Engine) -> None:
+    """Leave no bytes of what was deleted: SQLite's pages are overwritten, its write-ahead log is emptied.
+
+    PostgreSQL does so in its own time (VACUUM). Raises StoreError where another process reads the file for so long that
+    it cannot be done now.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(READING_S * 1000)}")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+        cursor.close()
+    finally:
+        raw.close()
+    if busy:
+        raise StoreError("it is deleted, but its bytes are not overwritten while another process reads; send it again")
+
+
+def _said(error: DBAPIError) -> str:
+    """What the database said, on one line."""
+    return " ".join(str(error.orig).split())
 
 
 def _migrate(engine: Engine) -> None:

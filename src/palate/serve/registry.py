@@ -41,7 +41,7 @@ _PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Published:
     """A version in a list; damage: why it cannot be used, "" where it can."""
 
     id: str
@@ -91,7 +91,7 @@ class Registry:
         found = self._versions.iterdir() if self._versions.is_dir() else ()
         return sorted(path.name for path in found if _ID.fullmatch(path.name))
 
-    def versions(self, *, check: bool = True) -> list[Version]:
+    def versions(self, *, check: bool = True) -> list[Published]:
         """All versions, the oldest first; check: read every file to see whether it is what was saved."""
         aliases = self.aliases()
         return [self._seen(version, aliases, check) for version in self.ids()]
@@ -316,7 +316,7 @@ class Registry:
             if version not in told:
                 self._tell("publish", "", "found, without an entry here", version=version)
 
-    def _seen(self, version: str, aliases: Aliases, check: bool) -> Version:
+    def _seen(self, version: str, aliases: Aliases, check: bool) -> Published:
         card: dict[str, Any] = {}
         damage = ""
         try:
@@ -325,7 +325,7 @@ class Registry:
                 self.verify(version)
         except StoreError as error:
             damage = str(error)
-        return Version(version, aliases.role(version), damage, card)
+        return Published(version, aliases.role(version), damage, card)
 
     def _sound(self, version: str | None) -> str | None:
         """The version, or None where it is damaged: no alias stays on such a one when it moves."""

@@ -37,7 +37,7 @@ class Schedule:
     def due(self, now: float) -> bool:
         """Whether enough happened since training last began."""
         config, live = self._service.config, self._service.live.training
-        fresh = self._service.state.last_seq - max(live.sequence, self._tried)
+        fresh = self._service.state.count_after(max(live.sequence, self._tried))
         many = bool(config.retrain_events) and fresh >= config.retrain_events
         late = bool(config.retrain_hours) and now - max(live.began, self._began) >= config.retrain_hours * 3600
         return fresh > 0 and (many or late)

@@ -21,7 +21,7 @@ from palate.serve import events as logged
 from palate.serve.aliases import Aliases
 from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
-from palate.serve.database import opened
+from palate.serve.database import opened, overwrite
 from palate.serve.desk import Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
@@ -156,7 +156,8 @@ class Service:
     def erase(self, user_id: str) -> "Future[dict[str, int]]":
         """Remove a person from the log, what was posted of them and what is remembered; how many rows of each.
 
-        Models read nothing of them any more, and the next training leaves them out.
+        Models read nothing of them any more, and the next training leaves them out. The future fails with StoreError
+        where bytes of what was removed still stand in the file (see `palate.serve.database.overwrite`).
         """
         mark = Entry(user_id, {}, deleted=True, changed=time())
 
@@ -166,19 +167,27 @@ class Service:
             return gone
 
         def then(_: dict[str, int]) -> None:
-            self.state.changed_users([mark])
+            self.state.erased(mark)
             with self._turn:
                 self._cache.clear()
+            overwrite(self.engine)
 
         return self.writer.submit(work, then)
 
-    def exposed(self, request_id: str, ask: Ask, listing: Listing, arm: str = "") -> None:
+    def beside(self, ask: Ask) -> Version | None:
+        """The canary, where its list is to be interleaved with the live version's for this ask."""
+        chosen = self.chosen(ask.user_id if ask.personal else None)
+        whole = ask.candidates is None
+        return chosen if self.config.interleave and whole and chosen is not self.live else None
+
+    def exposed(self, request_id: str, ask: Ask, listing: Listing) -> None:
         """Log which list was shown to whom; it is not waited for."""
         if not self.config.exposures or ask.user_id is None or not ask.personal:
             return
         row = {
             "request_id": request_id, "user_id": ask.user_id, "time": time(), "version": listing.version,
-            "arm": arm or listing.version, "items": [one.item_id for one in listing.items],
+            "arm": listing.version, "items": [one.item_id for one in listing.items],
+            "teams": [one.team for one in listing.items] if any(one.team for one in listing.items) else [],
         }  # fmt: skip
         try:
             self.writer.submit(lambda connection: connection.execute(insert(exposures).values(row)) and None)

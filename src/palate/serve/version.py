@@ -27,6 +27,7 @@ from palate.serve.trained import Training
 from palate.types import NO_ITEM, STRANGER, Answer, Bools, Ints, Queries, Ragged, Slate
 
 CROWD = 1000  # items of the list for everybody
+SPARE = 50  # items beyond a list's length, at most
 MARKS = 256  # masks of attribute values that are remembered
 EVERY = 10  # of so many places one is an item's that nobody liked yet, where the model does not say how many
 
@@ -123,7 +124,8 @@ class Version:
             answer = self._ranked(recommender, queries, rows[rows < known])
             shown = np.isin(annex.rows, rows)
         else:
-            answer = recommender.recommend(queries, k, explain=first.explain)
+            spare = min(int((annex.rows < known).sum()), SPARE)  # for those that were rewritten and may have to go
+            answer = recommender.recommend(queries, k + spare, explain=first.explain)
             shown = annex.permitted(first.where) & self._allowed(annex.rows, first)
         return [
             self._listing(ask, one, answer, place, shown, degraded)

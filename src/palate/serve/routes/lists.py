@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 
 from palate.errors import ConfigError, OverloadError
 from palate.serve.asks import Ask, Listing
+from palate.serve.interleave import interleaved
 from palate.serve.refusals import told
 from palate.serve.routes.access import allowed, the_service
 from palate.serve.schemas import (
@@ -22,6 +23,7 @@ from palate.serve.schemas import (
     Similar,
 )
 from palate.serve.service import Service
+from palate.serve.version import Version
 
 router = APIRouter(prefix="/v1", tags=["lists"], dependencies=[allowed("recommender")], responses=told(404, 413))
 TheService = Annotated[Service, Depends(the_service)]
@@ -45,8 +47,15 @@ async def recommend(body: Recommend, request: Request, service: TheService) -> L
         deny=tuple(body.deny),
         where=_where(body.where),
     )
-    listing = await _listed(service, ask, body.deadline_ms)
-    service.exposed(request.scope["request_id"], ask, listing)
+    request_id = request.scope["request_id"]
+    if canary := service.beside(ask):
+        live, other = await asyncio.gather(
+            *(_listed(service, ask, body.deadline_ms, version) for version in (service.live, canary))
+        )
+        listing = interleaved(live, other, ask, request_id)
+    else:
+        listing = await _listed(service, ask, body.deadline_ms)
+    service.exposed(request_id, ask, listing)
     return _answer(request, listing, timings=body.timings)
 
 
@@ -75,10 +84,12 @@ async def score(body: Score, service: TheService) -> ScoreAnswer:
     )
 
 
-async def _listed(service: Service, ask: Ask, deadline_ms: int | None = None) -> Listing:
+async def _listed(
+    service: Service, ask: Ask, deadline_ms: int | None = None, version: Version | None = None
+) -> Listing:
     """The listing before its deadline. Raises OverloadError where there is none by then."""
     seconds = (deadline_ms or service.config.deadline_ms) / 1000
-    future = service.recommend(ask, monotonic() + seconds)
+    future = service.recommend(ask, monotonic() + seconds, version)
     try:
         return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
     except TimeoutError:

@@ -24,6 +24,7 @@ def the_lineup(request: Request) -> Lineup:
 
 
 TheLineup = Annotated[Lineup, Depends(the_lineup)]
+Operator = Annotated[Key, allowed("operator")]  # stands first, so that it is asked first
 _READ, _MOVE = told(409), told(404, 409, 413)
 
 
@@ -44,20 +45,20 @@ async def versions(lineup: TheLineup) -> list[VersionAnswer]:
 
 
 @router.post("/rollback", responses=_MOVE)
-async def rollback(body: WhyBody, lineup: TheLineup, key: Annotated[Key, allowed("operator")]) -> Moved:
+async def rollback(key: Operator, body: WhyBody, lineup: TheLineup) -> Moved:
     """Make the previous version live again."""
     return await _moved(lineup, lambda: lineup.registry.rollback(who=key.name, why=body.why))
 
 
 @router.post("/train", status_code=202, responses=_MOVE)
-async def train(request: Request, lineup: TheLineup, _: Annotated[Key, allowed("operator")]) -> Moved:
+async def train(_: Operator, request: Request, lineup: TheLineup) -> Moved:
     """Begin to train anew, beside everything else; what comes of it is a version, live if the gate lets it pass."""
     request.app.state.schedule.train()
     return _now(lineup)
 
 
 @router.post("/canary", responses=_MOVE)
-async def canary(body: CanaryBody, lineup: TheLineup, key: Annotated[Key, allowed("operator")]) -> Moved:
+async def canary(key: Operator, body: CanaryBody, lineup: TheLineup) -> Moved:
     """Let a version answer a share of the users, the same ones each time."""
     return await _moved(
         lineup,
@@ -66,13 +67,13 @@ async def canary(body: CanaryBody, lineup: TheLineup, key: Annotated[Key, allowe
 
 
 @router.delete("/canary", responses=_MOVE)
-async def end_canary(lineup: TheLineup, key: Annotated[Key, allowed("operator")]) -> Moved:
+async def end_canary(key: Operator, lineup: TheLineup) -> Moved:
     """Let the live version answer everybody."""
     return await _moved(lineup, lambda: lineup.registry.end_canary(who=key.name))
 
 
 @router.post("/{version}/promote", responses=_MOVE)
-async def promote(version: Id, body: PromoteBody, lineup: TheLineup, key: Annotated[Key, allowed("operator")]) -> Moved:
+async def promote(key: Operator, version: Id, body: PromoteBody, lineup: TheLineup) -> Moved:
     """Make a version live; the gate must have let it pass, unless it is forced."""
     return await _moved(lineup, lambda: lineup.registry.promote(version, force=body.force, who=key.name, why=body.why))
 
