@@ -221,8 +221,10 @@ def overload(place: Place) -> dict[str, Any]:
 
 
 def soak(place: Place) -> dict[str, Any]:
-    """Memory every ten seconds under 20 requests a second (lists, searches, events) with an item posted each time: MB an
-    hour by least squares after the first fifth, with the interval of residuals taken as independent."""
+    """Memory every ten seconds under 20 requests a second (lists, searches, events), with an item posted each time.
+
+    MB an hour by least squares after the first fifth, with the interval of residuals taken as independent.
+    """
     config = LoadConfig(rate=20.0, seconds=place.given.soak, seed=place.given.seed)
     with running(place.model, place.state) as front:
         done, seen = threading.Event(), list[tuple[float, float]]()
