@@ -43,7 +43,7 @@ def service(tmp_path):
     made = Service(ServeConfig(interleave=True), tmp_path)
     for name, recipe in (("v1", "popular"), ("v2", "ease")):
         made.open_version(name, model(recipe))
-    made.serve(Aliases(live="v1", canary=Canary("v2", 0.5)))
+    made.follow(Aliases(live="v1", canary=Canary("v2", 0.5)))
     yield made
     made.close()
 

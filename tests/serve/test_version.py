@@ -202,7 +202,7 @@ def test_whoever_asks_not_to_be_known_is_read_nothing_of():
 def test_an_erased_person_is_a_stranger(state):
     one = version(state)
     state.happened([Event("e1", "u0", "i12", 9e3, seq=1)])
-    state.changed_users([Entry("u0", deleted=True, changed=6.0)])
+    state.erased(Entry("u0", deleted=True, changed=6.0))
     listing = answer(one, Ask(user_id="u0"))
     assert listing.basis == "popularity"
     assert ids(listing) == ids(answer(one, Ask()))

@@ -39,8 +39,7 @@ class Lineup:
         found = self.registry.serving()
         if found.note:
             log.error("%s", found.note)
-        self._service.open_version(found.version, found.model)
-        self._service.serve(Aliases(live=found.version))
+        self._service.serve(self._service.open_version(found.version, found.model))
         self._thread.start()
 
     def look(self) -> None:
@@ -90,6 +89,6 @@ class Lineup:
             except StoreError as error:
                 log.error("version %s is not taken: %s", name, error)
             if name == aliases.live and name in service.versions:
-                service.serve(aliases)
+                service.follow(aliases)
         if aliases.live in service.versions:
-            service.serve(aliases)
+            service.follow(aliases)

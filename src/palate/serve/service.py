@@ -78,7 +78,11 @@ class Service:
         self.versions[name] = version
         return version
 
-    def serve(self, aliases: Aliases) -> None:
+    def serve(self, live: Version) -> None:
+        """From now on this version answers everybody."""
+        self.follow(Aliases(live=live.name))
+
+    def follow(self, aliases: Aliases) -> None:
         """From now on these answer, in one step; open versions that have no part in it are let go of.
 
         The live one must be open.
