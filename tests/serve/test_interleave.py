@@ -66,6 +66,7 @@ def test_what_was_shown_and_done_comes_back_as_a_report(service):
         service.exposed(f"r{row}", own, interleaved(*both, own, f"r{row}"))
     liked = [Event(f"e{row}", f"u{row}", f"i{row % 3 * 12 + row % 12}", time()) for row in range(30)]
     service.tell(liked).result(SOON)
+    service.close()  # what was shown is written a moment later
     shown, done = tables(service.folder)
     assert len(shown) == 60
     assert set(shown["teams"].explode().unique()) <= {"v1", "v2", ""}

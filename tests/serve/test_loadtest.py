@@ -106,6 +106,14 @@ def test_a_seed_makes_the_same_requests():
     assert {json.loads(one.body)["text"] for one in first if one.kind == "search"} == {"one", "i2"}
 
 
+def test_a_deadline_is_sent_along_only_if_asked_for():
+    told = [
+        json.loads(make_calls(replace(CONFIG, tell=tell), {"recommend": 1.0}, ["u1"], {"i1": ""})[0].body)
+        for tell in (False, True)
+    ]
+    assert told == [{"user_id": "u1", "k": 10}, {"user_id": "u1", "k": 10, "deadline_ms": 500}]
+
+
 def test_a_second_run_logs_events_of_its_own():
     first, again = (make_calls(CONFIG, {"event": 1.0}, ["u1"], {"i1": ""}) for _ in range(2))
     ids = [{json.loads(one.body)["event_id"] for one in calls} for calls in (first, again)]

@@ -35,6 +35,9 @@ def load_test(
         Path | None, typer.Option("--model", help="The folder of the saved model, whose users are asked for.")
     ] = None,
     deadline: Annotated[float, typer.Option("--deadline", help="Milliseconds after which an answer is none.")] = 500.0,
+    tell_deadline: Annotated[
+        bool, typer.Option("--tell-deadline", help="Send the deadline along: stages are left out for it.")
+    ] = False,
     arrivals: Annotated[str, typer.Option("--arrivals", help="poisson, as people come, or even.")] = "poisson",
     outstanding: Annotated[
         int, typer.Option("--outstanding", help="Requests that may be unanswered at a time; more fail unsent.")
@@ -58,7 +61,14 @@ def load_test(
         raise MissingExtraError(f'load-test: no package {error.name}; pip install "palate[serve]"') from None
     loadtest.address(url, anywhere=anywhere)
     config = loadtest.LoadConfig(
-        rate=rate, seconds=seconds, arrivals=arrivals, deadline_ms=deadline, outstanding=outstanding, k=k, seed=seed
+        rate=rate,
+        seconds=seconds,
+        arrivals=arrivals,
+        deadline_ms=deadline,
+        tell=tell_deadline,
+        outstanding=outstanding,
+        k=k,
+        seed=seed,
     )
     shares = {name: _number(name, value) for name, value in named(mix, "mix").items()}
     key = _text(key_file).strip()

@@ -42,6 +42,7 @@ class LoadConfig:
         "poisson", "When requests are due: at random like people's, or at equal distances.", choices=("poisson", "even")
     )
     deadline_ms: float = option(500.0, "An answer after that long is none.", low=1.0)
+    tell: bool = option(False, "Send the deadline along, so that stages are left out for it.")
     outstanding: int = option(256, "Requests that may be unanswered at a time; more are not sent and failed.", low=1)
     k: int = option(10, "Items in a list.", low=1, high=1000)
     seed: int = option(0, "The one seed of arrivals and requests.", low=0)
@@ -116,7 +117,7 @@ def make_calls(
     rng = np.random.default_rng(config.seed)
     due = arrivals(config, rng)
     kinds = rng.choice(list(mix), len(due), p=np.array(list(mix.values())) / sum(mix.values()))
-    asked = _Asked(rng, users, list(items), items, config.k, uuid4().hex[:8])
+    asked = _Asked(rng, users, list(items), items, config, uuid4().hex[:8])
     return [
         Call(float(when), str(kind), json.dumps(asked.body(str(kind))).encode())
         for when, kind in zip(due, kinds, strict=True)
@@ -160,18 +161,19 @@ class _Asked:
     users: Sequence[str]
     ids: Sequence[str]
     titles: Mapping[str, str]
-    k: int
+    config: LoadConfig
     run: str
 
     def body(self, kind: str) -> dict[str, Any]:
         if kind == "recommend":
             whom = {"user_id": self._one(self.users)} if self.users else {"history": self._several(HISTORY)}
-            return {**whom, "k": self.k}
+            in_time = {"deadline_ms": round(self.config.deadline_ms)} if self.config.tell else {}
+            return {**whom, **in_time, "k": self.config.k}
         if kind == "search":
             item = self._one(self.ids)
-            return {"text": self.titles[item] or item, "k": self.k}
+            return {"text": self.titles[item] or item, "k": self.config.k}
         if kind == "similar":
-            return {"item_id": self._one(self.ids), "k": self.k}
+            return {"item_id": self._one(self.ids), "k": self.config.k}
         return self._event() if kind == "event" else {"events": [self._event() for _ in range(PER_BATCH)]}
 
     def _event(self) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from time import monotonic, time
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
-from sqlalchemy import insert, make_url
+from sqlalchemy import make_url
 
-from palate.errors import ContractError, FullError, OverloadError, PalateError, UnknownIdError
+from palate.errors import ContractError, FullError, PalateError, UnknownIdError
 from palate.model import Model
 from palate.serve import directory
 from palate.serve import entries as stored
@@ -28,8 +28,8 @@ from palate.serve.events import Event, Receipt
 from palate.serve.keys import Keys
 from palate.serve.rates import Rates
 from palate.serve.settings import ServeConfig
+from palate.serve.shown import Shown
 from palate.serve.state import State
-from palate.serve.tables import exposures
 from palate.serve.version import Version
 from palate.serve.watch import Watch, WatchConfig
 from palate.serve.writer import Writer
@@ -55,6 +55,7 @@ class Service:
         self.keys = Keys(self.engine)
         self.rates = Rates(config.rate)
         self.writer = Writer(self.engine, waiting=config.writes_waiting)
+        self._shown = Shown(self.writer, self.counters.refused.labels("exposure").inc)
         self.desk = Desk(waiting=config.waiting, together=config.together, order=config.order, told=self._count_answer)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)
@@ -176,6 +177,7 @@ class Service:
                 self._cache.clear()
             overwrite(self.engine)
 
+        self._shown.write()  # what was shown to them and is not written yet is removed too
         return self.writer.submit(work, then)
 
     def beside(self, ask: Ask) -> Version | None:
@@ -193,10 +195,7 @@ class Service:
             "arm": listing.version, "items": [one.item_id for one in listing.items],
             "teams": [one.team for one in listing.items] if any(one.team for one in listing.items) else [],
         }  # fmt: skip
-        try:
-            self.writer.submit(lambda connection: connection.execute(insert(exposures).values(row)) and None)
-        except OverloadError:  # events go first
-            self.counters.refused.labels("exposure").inc()
+        self._shown.add(row)
 
     async def has_read_on(self) -> bool:
         """Whether versions read what is posted by now within a second; they go on reading afterwards."""
@@ -239,6 +238,7 @@ class Service:
         self.ready = False
         self.desk.close()
         self._reader.shutdown()
+        self._shown.close()
         self.writer.close()
         self.engine.dispose()
 
