@@ -5,7 +5,6 @@ from time import monotonic, sleep
 
 import numpy as np
 import pytest
-from serve.shop import model
 
 from palate.retrieve.top import retrieve_in_blocks
 from palate.serve.asks import Ask
@@ -13,6 +12,7 @@ from palate.serve.lineup import Lineup
 from palate.serve.registry import Registry
 from palate.serve.service import Service
 from palate.serve.settings import ServeConfig
+from serve.shop import model
 
 SOON = 60.0
 SLOW_S = 0.15  # against a few milliseconds
