@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from palate import store
 from palate.errors import ConfigError, StoreError, VersionError
 from palate.serve.aliases import Aliases, Canary
+from palate.serve.chain import Chain
 from palate.serve.registry import Registry
 from serve.versions import popular, shop, until
 
@@ -94,6 +96,30 @@ def test_live_previous_and_back(registry):
         registry.promote(one)
     assert registry.publish(registry.load(three)).startswith("2023")
     assert registry.card(registry.ids()[-1])["parent"] == one
+
+
+@pytest.mark.parametrize("room", [100, 2500, 6000], ids=["no-tree", "no-arrays", "no-audit"])
+def test_without_room_nothing_is_published_and_live_goes_on(registry, data, room):
+    """F3; a limit on the size of files stands for a full disk."""
+    registry.promote(registry.ids()[0])
+    before = registry.ids()
+    for n in range(40):
+        Chain(registry.root / "audit.jsonl").append({"what": "noise", "version": str(n)})
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        with pytest.raises(StoreError, match="cannot be written to"):
+            registry.publish(popular(until(data, 9), n=1))
+        with pytest.raises(StoreError, match="cannot be written to"):
+            registry.promote(before[1], force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert registry.serving().version == before[0]
+    assert registry.aliases().serial == 1
+    assert registry.audit_intact()
+    assert {one.name for one in (registry.root / "versions").iterdir()} == set(registry.ids())
+    registry.publish(popular(until(data, 9), n=2))
+    assert registry.audit_intact()
 
 
 def test_who_is_reading_the_aliases_reads_them_whole(registry):

@@ -54,8 +54,6 @@ def test_the_table_has_every_route(client):
     assert {one.path for one in app.routes if isinstance(one, APIRoute)} <= {path for _, path in LEAST}
 
 
-
-
 def plain(path):
     return path.replace("{", "").replace("}", "")
 

@@ -295,5 +295,3 @@ def test_a_list_is_remembered_until_something_changes(client):
     client("DELETE", f"/v1/items/{first[0]}")
     assert first[0] not in ids(client("POST", "/v1/recommend", body))
     assert "palate_cached_total 1.0" in client("GET", "/metrics").text
-
-

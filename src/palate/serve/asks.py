@@ -57,3 +57,9 @@ class Listing:
     basis: str
     degraded: tuple[str, ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is empty, or holds several items that all have one score."""
+        scores = [one.score for one in self.items]
+        return not scores or (len(scores) > 1 and min(scores) == max(scores))

@@ -71,8 +71,7 @@ class Lineup:
 
     def _named(self, model: Path) -> None:
         """Take a model that the registry has not: whoever names it at start wants it served."""
-        manifest, *_ = store.verify(model)
-        content = store.sha256(manifest)[:8]
+        content = store.fingerprint(model)[:8]
         if not any(name.endswith(f"-{content}") for name in self.registry.ids()):
             name = self.registry.publish(model, who="serve", note=f"from {model.name}")
             self.registry.promote(name, force=True, who="serve", why="named at start")

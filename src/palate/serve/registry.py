@@ -10,7 +10,9 @@ whose files match their hashes, by compare-and-set under a file lock, and is on 
 """
 
 import dataclasses
+import errno
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -23,10 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from palate import store
 from palate.data.dataset import Dataset
-from palate.errors import ConfigError, StoreError, VersionError
+from palate.errors import ConfigError, FullError, StoreError, VersionError
 from palate.model import Model, load
 from palate.runtime import Runtime
 from palate.serve.aliases import Aliases, Canary, Role, write
@@ -73,10 +76,11 @@ class Registry:
     def publish(self, model: Model | str | Path, *, note: str = "", who: str = "") -> str:
         """Take a model, or the folder of a saved one, as a new version that answers nobody yet; returns its id.
 
-        Raises StoreError where the folder holds no model, or one that is damaged or does not open.
+        Raises StoreError where the folder holds no model, or one that is damaged or does not open; FullError where
+        there is no room.
         """
-        self._versions.mkdir(parents=True, exist_ok=True)
         with self._lock("publish"):
+            self._versions.mkdir(exist_ok=True)
             self._sweep()
             work = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._versions))
             try:
@@ -153,7 +157,7 @@ class Registry:
         found = {**outcome.as_plain(), "when": self._now().isoformat(timespec="seconds")}
         with self._lock("aliases"):
             write(self._folder(version) / _CARD, {**self.card(version), "gate": found})
-        self._tell("gate", who, " ".join(outcome.reasons), version=version, against=live, verdict=outcome.verdict)
+            self._tell("gate", who, " ".join(outcome.reasons), version=version, against=live, verdict=outcome.verdict)
         return outcome
 
     def promote(
@@ -265,12 +269,15 @@ class Registry:
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
         try:
+            self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{name}.lock", timeout=_PATIENCE_S):
                 yield
         except Timeout:
             raise StoreError(f"{self.root}: another process is at work ({name}); try again") from None
+        except (OSError, SafetensorError) as error:
+            kind = FullError if os.strerror(errno.ENOSPC) in str(error) else StoreError
+            raise kind(f"{self.root}: cannot be written to ({error}); what is live stays") from error
 
     @contextmanager
     def _opened(self, version: str) -> Iterator[Path]:

@@ -285,8 +285,8 @@ class Service:
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
         if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):
             well = isinstance(outcome, Listing) and FAILED not in outcome.degraded
-            empty = isinstance(outcome, Listing) and not outcome.items
-            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=empty)
+            says_nothing = isinstance(outcome, Listing) and outcome.says_nothing
+            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=says_nothing)
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
             for what in outcome.degraded:

@@ -17,7 +17,7 @@ _MOST = 20_000  # answers of a version that are remembered
 @options
 class WatchConfig:
     window_s: float = option(30.0, "A version is judged by its answers of the last so many seconds.", low=1.0)
-    least_answers: int = option(20, "By so many of its last ones, where there were fewer in that time.", low=2)
+    least_answers: int = option(10, "By so many of its last ones, where there were fewer in that time.", low=2)
     least_bad: int = option(5, "Fewer bad answers never count against a version.", low=1)
     errors: float = option(0.02, "Share of answers that may be errors.", low=0.0, high=1.0)
     degenerate: float = option(0.02, "Share of answers that may be empty or hold nan.", low=0.0, high=1.0)
