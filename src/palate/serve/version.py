@@ -83,6 +83,11 @@ class Version:
             gone[[ids.row(one.id) for one in entries.values() if one.deleted and one.id in ids]] = True
             self._gone, self._caught_up = gone, changes
 
+    def wake(self) -> None:
+        """Load what reads items' texts, so that the first one posted need not wait for it."""
+        if self.reader:
+            self.reader.encoder.encode([""], role="item")
+
     def stages(self, *, explain: bool) -> tuple[str, ...]:
         """The stages that an ask goes through."""
         rankers = tuple(stage_name(one) for one in self.recommender.rankers)
