@@ -86,7 +86,7 @@ class Version:
     def wake(self) -> None:
         """Load what reads items' texts, so that the first one posted need not wait for it."""
         if self.reader:
-            self.reader.encoder.encode([""], role="item")
+            self.reader.encoder.encode(["an item"], role="item")
 
     def stages(self, *, explain: bool) -> tuple[str, ...]:
         """The stages that an ask goes through."""
