@@ -263,7 +263,8 @@ class Service:
         events = self.state.events_of(ask.user_id) if ask.user_id and ask.personal else ()
         entry = self.state.user(ask.user_id) if ask.user_id and ask.personal else None
         newest = events[-1].event_id if events else ""
-        return version.name, ask, len(events), newest, entry and entry.changed, self.state.item_changes
+        read = version.caught_up, self.state.item_changes  # a list made before a change was read does not stand for it
+        return version.name, ask, len(events), newest, entry and entry.changed, read
 
     def _remember(self, key: Any, done: "Future[Listing]") -> None:
         if done.cancelled() or done.exception() or done.result().degraded:
