@@ -249,21 +249,22 @@ def soak(place: Place) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True)
 class Asking:
-    """One kept connection to a service."""
+    """One request after the other to a service, each on a connection of its own."""
 
     front: Front
-    connection: http.client.HTTPConnection | None = None
 
     def __call__(self, method: str, path: str, body: Any) -> Any:
         """What a request is answered with. Raises RuntimeError for all but 200."""
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection(urlsplit(self.front.url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(self.front.url).netloc, timeout=30)
         headers = {"Authorization": f"Bearer {self.front.key}", "Content-Type": "application/json"}
-        self.connection.request(method, path, json.dumps(body), headers)
-        answer = self.connection.getresponse()
-        told = json.loads(answer.read())
+        try:
+            connection.request(method, path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+        finally:
+            connection.close()
         if answer.status != 200:
             raise RuntimeError(f"{method} {path}: {answer.status} {told}")
         return told

@@ -70,6 +70,30 @@ def test_more_than_may_wait_are_refused_at_once(desk, version):
     assert all(len(one.result(SOON).items) == 10 for one in futures)
 
 
+def test_what_would_wait_for_more_than_half_of_its_time_is_refused_at_once(desk, version):
+    answer, go = version.answer, threading.Event()
+
+    def slow(asks, *rest):
+        began = monotonic()
+        while monotonic() - began < 0.1 * len(asks):
+            pass
+        return answer(asks, *rest)
+
+    version.answer = slow
+    desk.submit(version, Ask(), monotonic() + SOON).result(SOON)
+    assert 0.1 <= desk.wait_s + 0.1 < 0.2  # nobody waits
+    version.answer = answer
+    begun = held(version, go)
+    first = desk.submit(version, Ask(), monotonic() + SOON)
+    assert begun.wait(SOON)
+    assert desk.wait_s >= 0.1
+    with pytest.raises(OverloadError, match="too many requests are waiting"):
+        desk.submit(version, Ask(user_id="u1"), monotonic() + 0.15)
+    patient = desk.submit(version, Ask(user_id="u1"), monotonic() + SOON)
+    go.set()
+    assert all(len(one.result(SOON).items) == 10 for one in (first, patient))
+
+
 def test_an_ask_past_its_deadline_is_dropped(desk, version):
     go = threading.Event()
     begun = held(version, go)

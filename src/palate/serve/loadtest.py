@@ -31,6 +31,7 @@ ROUTES = {
 PER_BATCH = 50  # events in a call of "events"
 LEAD_S = 0.3  # before the first request is due
 PAGE = 200  # items read from the service
+KEPT_S = 3.0  # uvicorn closes a connection that was idle for five
 HISTORY = 5  # items that a stranger liked, where no users are named
 
 
@@ -192,9 +193,9 @@ class _Asked:
 
 
 async def _all(url: str, key: str, calls: Sequence[Call], config: LoadConfig) -> list[Shot]:
-    # many connections, each kept; an answer long after its deadline is not waited for
+    # many connections, kept for less than the service keeps them; an answer long after its deadline is not waited for
     give_up = aiohttp.ClientTimeout(total=max(2.0, 4 * config.deadline_ms / 1000))
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S)
     async with aiohttp.ClientSession(url, headers=_headers(key), connector=connector, timeout=give_up) as session:
         start, tasks = perf_counter() + LEAD_S, list[asyncio.Task[Shot] | Shot]()
         waiting = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from palate.serve import keys
+from palate.serve import keys, process
 from palate.serve.app import application
 from palate.serve.edge import requests_log
 from palate.serve.lineup import Lineup
@@ -27,14 +27,17 @@ def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) 
     `opened` and `Lineup.start` raise."""
     config = settings(file, given)
     _log_to_stderr()
+    process.keep_memory()
     service = Service(config, folder)
     first_key(service)
     lineup = Lineup(service, Registry(folder))
     lineup.start(model)
     schedule = Schedule(service)
     schedule.start()
+    app = application(service, lineup, schedule)
+    process.loaded()
     uvicorn.run(
-        application(service, lineup, schedule),
+        app,
         host=config.host,
         port=config.port,
         log_config=None,

@@ -22,7 +22,7 @@ from palate.serve.aliases import Aliases
 from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
 from palate.serve.database import opened, overwrite
-from palate.serve.desk import Desk, Waiting
+from palate.serve.desk import PATIENCE, Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
 from palate.serve.keys import Keys
@@ -230,8 +230,9 @@ class Service:
 
     @property
     def busy(self) -> bool:
-        """Whether another request for a list would be refused."""
-        return self.desk.waiting >= self.config.waiting
+        """Whether another request for a list, of the usual deadline, would be refused."""
+        config = self.config
+        return self.desk.waiting >= config.waiting or self.desk.wait_s > PATIENCE * config.deadline_ms / 1000
 
     def close(self) -> None:
         """Answer what waits, write what waits, then stop."""
@@ -262,7 +263,8 @@ class Service:
         events = self.state.events_of(ask.user_id) if ask.user_id and ask.personal else ()
         entry = self.state.user(ask.user_id) if ask.user_id and ask.personal else None
         newest = events[-1].event_id if events else ""
-        return version.name, ask, len(events), newest, entry and entry.changed, self.state.item_changes
+        read = version.caught_up, self.state.item_changes  # a list made before a change was read does not stand for it
+        return version.name, ask, len(events), newest, entry and entry.changed, read
 
     def _remember(self, key: Any, done: "Future[Listing]") -> None:
         if done.cancelled() or done.exception() or done.result().degraded:
@@ -281,6 +283,7 @@ class Service:
             for ask in asks:
                 self.desk.submit(version, ask, far).result()
         version.crowd(Ask())
+        version.wake()
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
         if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):

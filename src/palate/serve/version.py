@@ -48,6 +48,8 @@ class Version:
     A history is what the model was trained on, then what was logged since. Items that it was not trained on are known
     by their texts (see `Annex`) and merged into its lists (see `merged`). A person who was deleted, and whoever asks
     not to be known, is a stranger.
+
+    caught_up: how many changes of items the annex holds
     """
 
     def __init__(self, name: str, model: Model, state: State) -> None:
@@ -58,7 +60,7 @@ class Version:
         self.reader = _reader(self.recommender, model)
         self.annex = Annex(model.data.n_items)
         self._state = state
-        self._caught_up = -1
+        self.caught_up = -1
         self._turn = threading.Lock()
         self._marks: LRUCache[tuple[str, str], Bools] = LRUCache(MARKS)
         self._gone = np.zeros(model.data.n_items, np.bool_)
@@ -68,7 +70,7 @@ class Version:
         """Take in the items that changed since the last time."""
         with self._turn:
             changes, entries = self._state.item_changes, self._state.items
-            if changes == self._caught_up:
+            if changes == self.caught_up:
                 return
             held = {one.id: one for one in self.annex.entries}
             ids = self.model.data.items.ids
@@ -81,7 +83,12 @@ class Version:
                 self.annex = self.annex.taking_in(fresh, ids, self.reader)
             gone = np.zeros(len(ids), np.bool_)
             gone[[ids.row(one.id) for one in entries.values() if one.deleted and one.id in ids]] = True
-            self._gone, self._caught_up = gone, changes
+            self._gone, self.caught_up = gone, changes
+
+    def wake(self) -> None:
+        """Load what reads items' texts, so that the first one posted need not wait for it."""
+        if self.reader:
+            self.reader.encoder.encode(["an item"], role="item")
 
     def stages(self, *, explain: bool) -> tuple[str, ...]:
         """The stages that an ask goes through."""
