@@ -55,7 +55,7 @@ class Edge:
         else:
             try:
                 await self._app(scope, self._bounded(scope, receive), sending)
-            except Exception as error:  # noqa: BLE001 - the last place where a request can be answered
+            except Exception as error:
                 log.error("request %s failed", request_id, exc_info=error)
                 if status:
                     raise  # half an answer is out
