@@ -18,9 +18,7 @@ class Generated:
 
     def named(self, word, method):
         """The id of the only operation of a path's end and a method."""
-        (found,) = (
-            name for name, (how, path, _) in self._operations.items() if path.endswith(word) and how == method
-        )
+        (found,) = (name for name, (how, path, _) in self._operations.items() if path.endswith(word) and how == method)
         return found
 
     def __call__(self, name, **given):

@@ -41,7 +41,9 @@ def test_schemathesis_finds_nothing(client):
                 checked += len(checks)
                 found |= {told_of(one.failure_info.failure) for one in checks if one.failure_info}
         if isinstance(event, events.NonFatalError | events.FatalError):
-            errors.append(f"{event.label}: {event.value!r}" if isinstance(event, events.NonFatalError) else repr(event.exception))
+            errors.append(
+                f"{event.label}: {event.value!r}" if isinstance(event, events.NonFatalError) else repr(event.exception)
+            )
     assert not errors + sorted(found), "\n\n".join(errors + sorted(found))
     assert checked > 1000
     assert ran >= PHASES
