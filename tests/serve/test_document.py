@@ -9,7 +9,7 @@ EXAMPLES = 4  # generated requests of an operation and phase
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
           "response_headers_conformance", "unsupported_method", "ignored_auth", "use_after_free")  # fmt: skip
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
-PHASES = {"Examples", "Coverage", "Fuzzing", "Stateful tests"}
+PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
 
 def config(secret):
