@@ -27,7 +27,6 @@ import httpx
 from benchmarks.ports import free_port
 from palate.model import load
 from palate.serve import events as log
-from palate.serve.aliases import Aliases
 from palate.serve.database import opened
 from palate.serve.events import Event
 from palate.serve.service import Service
@@ -68,8 +67,7 @@ class Tally:
 def serve_pipe(model: Path, folder: Path, pipe: Connection) -> None:
     """The child without HTTP: events come through the pipe, ids go back once they are on disk."""
     service = Service(ServeConfig(reserve_mb=0), folder)
-    service.open_version("first", load(model))
-    service.serve(Aliases(live="first"))
+    service.serve(service.open_version("first", load(model)))
     pipe.send("ready")
     turn = threading.Lock()
 

@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,25 @@ def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) 
     """Serve the model in `model` with the state in `folder`, until SIGTERM or SIGINT. Raises what `settings`,
     `opened` and `Lineup.start` raise."""
     config = settings(file, given)
-    _log_to_stderr()
-    process.keep_memory()
-    service = Service(config, folder)
-    first_key(service)
-    lineup = Lineup(service, Registry(folder))
-    lineup.start(model)
-    schedule = Schedule(service)
-    schedule.start()
-    app = application(service, lineup, schedule)
-    process.loaded()
-    uvicorn.run(
-        app,
-        host=config.host,
-        port=config.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    with _lines_on_stderr():
+        process.keep_memory()
+        service = Service(config, folder)
+        first_key(service)
+        lineup = Lineup(service, Registry(folder))
+        lineup.start(model)
+        schedule = Schedule(service)
+        schedule.start()
+        app = application(service, lineup, schedule)
+        process.loaded()
+        uvicorn.run(
+            app,
+            host=config.host,
+            port=config.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
 
 
 def first_key(service: Service) -> None:
@@ -71,12 +72,23 @@ class _Lines(logging.Formatter):
         return json.dumps(told)
 
 
-def _log_to_stderr() -> None:
-    """Everything that Palate and uvicorn have to say, a line each."""
+@contextmanager
+def _lines_on_stderr() -> Iterator[None]:
+    """Everything that Palate and uvicorn have to say, a line each, while this lasts."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
-    for name, level in (("palate", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = False
+    loggers = [
+        (logging.getLogger(name), level) for name, level in (("palate", logging.INFO), ("uvicorn", logging.WARNING))
+    ]
+    before = [(one.level, one.propagate) for one, _ in loggers]
+    for one, level in loggers:
+        one.addHandler(handler)
+        one.setLevel(level)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for (one, _), (level, propagate) in zip(loggers, before, strict=True):
+            one.removeHandler(handler)
+            one.setLevel(level)
+            one.propagate = propagate
