@@ -101,6 +101,12 @@ def verify(folder: Path) -> tuple[Path, ...]:
     return (folder / _MANIFEST, *(folder / name for name in files))
 
 
+def fingerprint(folder: Path) -> str:
+    """The hash of a saved model's manifest, which holds those of all its files."""
+    manifest(folder)
+    return sha256(folder / _MANIFEST)
+
+
 def sha256(path: Path) -> str:
     """The hash of a file's content."""
     with path.open("rb") as file:

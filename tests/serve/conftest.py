@@ -74,7 +74,7 @@ def made(tmp_path: Path, model: Model) -> Iterator[Callable[..., Service]]:
             service = Service(ServeConfig(**{"reserve_mb": 0, "deadline_ms": 5000} | options), folder)
             end.callback(service.close)
             service.open_version("first", model)
-            service.serve(Aliases(live="first"))
+            service.follow(Aliases(live="first"))
             return service
 
         yield make

@@ -7,18 +7,20 @@ import pytest
 from palate.errors import StoreError
 from palate.serve.chain import Chain
 
+LAST = "three \udc00" + "!" * 100
+
 
 @pytest.fixture
 def chain(tmp_path):
     chain = Chain(tmp_path / "audit.jsonl")
-    for what in ("one", "二", "three \udc00"):
+    for what in ("one", "二", LAST):
         chain.append({"what": what})
     return chain
 
 
 def test_entries_come_back_in_order_each_with_the_hash_of_the_one_before(chain):
     first, second, third = chain.entries()
-    assert [first["what"], second["what"], third["what"]] == ["one", "二", "three \udc00"]
+    assert [first["what"], second["what"], third["what"]] == ["one", "二", LAST]
     assert [one["number"] for one in (first, second, third)] == [1, 2, 3]
     assert first["before"] == ""
     assert [second["before"], third["before"]] == [first["hash"], second["hash"]]
@@ -58,6 +60,7 @@ def test_what_a_killed_writer_left_is_cut_off_and_the_chain_goes_on(chain, left)
     assert [one["number"] for one in chain.entries()] == [1, 2]
     assert chain.broken() == ""
     chain.append({"what": "again"})
+    assert chain.path.read_bytes().endswith(b"}\n")
     assert [one["what"] for one in chain.entries()] == ["one", "二", "again"]
     assert chain.broken() == ""
 

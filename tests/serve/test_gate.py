@@ -169,6 +169,14 @@ def test_likes_that_either_was_trained_on_do_not_judge(data, live, seen_by):
     assert "(refit)" in outcome.reasons[0]
 
 
+def test_a_live_version_that_has_seen_a_part_of_the_newest_day_is_not_judged_by_the_rest_of_it(data):
+    """What others did that day tells of the day; both must know as little of it."""
+    some = data.with_events((data.events.time < data.events.time.max()) | (data.events.user < 20))
+    outcome = judge(told(data, 40), popular(some), data)
+    assert outcome.verdict == "undecided"
+    assert "when the data of the live version end" in outcome.reasons[0]
+
+
 def test_without_times_only_pairs_that_nobody_was_trained_on_judge(data, live):
     timeless = replace(data, events=replace(data.events, clock="none"))
     outcome = judge(told(timeless, 40), live, timeless)
@@ -229,3 +237,13 @@ def test_the_same_seed_judges_the_same_people(data, live):
     one, two = (judge(told(data, 28), live, data, config) for _ in range(2))
     assert one.people == 25
     assert replace(one, latency_ms={}) == replace(two, latency_ms={})
+
+
+def test_what_is_slow_and_worse_is_told_of_both(data, live):
+    slow = told(data, 20)
+    slow = replace(slow, recommender=replace(slow.recommender, rankers=(Busy(),)))
+    outcome = judge(slow, live, data, GateConfig(requests=5))
+    assert [reason.partition(":")[0] for reason in outcome.reasons] == [
+        "Too slow",
+        "Less accurate than the live version",
+    ]

@@ -56,11 +56,12 @@ def test_a_quick_answer_is_never_too_slow():
 
 def test_one_error_at_three_in_the_morning_is_not_the_version():
     assert fed([FAILED], every=60.0).bad("new", None, 1.0) == ""
+    assert fed([FAILED] * 9).bad("new", None, 2.0) == ""
     assert fed([GOOD] * 30 + [FAILED], every=60.0).bad("new", None, 1800.0) == ""
 
 
 def test_a_quiet_night_does_not_hide_a_version_that_always_fails():
-    assert "20 of the last 20" in fed([FAILED] * 25, every=60.0).bad("new", None, 1500.0)
+    assert "10 of the last 10" in fed([FAILED] * 25, every=60.0).bad("new", None, 1500.0)
 
 
 def test_what_both_versions_suffer_from_is_not_the_new_one():
@@ -80,15 +81,14 @@ def test_old_sins_are_forgotten():
 @pytest.mark.parametrize("per_second", [1, 5, 50, 200])
 @pytest.mark.parametrize("bad", [FAILED, EMPTY, (True, 300.0, False)], ids=["errors", "nan", "ten-times-slower"])
 def test_a_bad_version_is_found_within_thirty_seconds_at_any_pace(bad, per_second):
-    """F6, as a server asks once a second; half of the answers are bad."""
+    """F6, as a server asks once a second; half of the answers are bad, or all where one comes a second."""
     watch = fed([(True, 30.0, False)] * 200, "old", 0.0, 1 / per_second)
     start = 200 / per_second
     for second in range(1, 31):
         feed(watch, [GOOD if n % 2 and per_second > 1 else bad for n in range(per_second)], "new", start + second - 1)
         if watch.bad("new", "old", start + second):
-            break
-    assert watch.bad("new", "old", start + second)
-    assert second <= 30
+            return
+    pytest.fail("nothing found in thirty seconds")
 
 
 def test_nothing_is_known_of_a_version_that_never_answered():

@@ -73,6 +73,6 @@ def told(data, right, liked=lambda n: 10 + n % 20, **other):
     return Model(known, Recommender(Told((), (), table, **other).fit(known, Runtime())))
 
 
-def popular(data, **about):
+def popular(data, /, **about):
     """A model that can be saved."""
     return Model(data, Recommender(Popular().fit(data, Runtime())), {"recipe": "popular", "seed": 0, **about})

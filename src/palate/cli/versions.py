@@ -19,7 +19,7 @@ from palate.serve.side_by_side import SideBySide, side_by_side
 
 app = typer.Typer(no_args_is_help=True)
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="An id from the list, or live or previous.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="An id from the list, or live, previous, newest.")]
 Force = Annotated[bool, typer.Option("--force", help="Against the gate; the audit says so.")]
 Why = Annotated[str, typer.Option("--why", help="A reason, for the audit.")]
 WHO = "command line"
@@ -203,10 +203,11 @@ def audit(ctx: typer.Context, as_json: Json = False) -> None:
 
 
 def _named(registry: Registry, version: str) -> str:
-    """The id that an alias stands for, or the id itself."""
-    if version not in ("live", "previous"):
+    """The id that a word stands for, or the id itself."""
+    if version not in ("live", "previous", "newest"):
         return version
-    found: str | None = getattr(registry.aliases(), version)
+    aliases = registry.aliases()
+    found = {"live": aliases.live, "previous": aliases.previous, "newest": max(registry.ids(), default=None)}[version]
     if found is None:
         raise VersionError(f"{registry.root}: no version is {version}")
     return found

@@ -41,7 +41,7 @@ class GateConfig:
     )
     requests: int = option(50, "People whose lists are looked at for what is unsound, and timed.", low=1)
     slower: float = option(3.0, "So many times the live version's median latency is too slow.", low=1.0)
-    quick_ms: float = option(5.0, "An answer within so many milliseconds is never too slow.", low=0.0)
+    quick_ms: float = option(10.0, "An answer within so many milliseconds is never too slow.", low=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +126,18 @@ def judge(
         live, broken = None, (f"The live version is unsound itself, so nothing is compared with it. {' '.join(found)}",)
     models = {"candidate": candidate} | ({"live": live} if live else {})
     faults, latency = _faults(models, data, queries, config)
-    exam = _refitted(models, data, runtime) if refit else _newest(models, data)
-    exam = replace(exam, holdout=_drawn(exam.holdout, config.people, runtime), notes=broken + exam.notes)
     metric = NDCG(config.k).name
-    outcome = Outcome("refused", faults, exam.notes, exam.told, metric, 0, data.fingerprint(), name, latency_ms=latency)
-    if faults:
+    outcome = Outcome("refused", faults, broken, "", metric, 0, data.fingerprint(), name, latency_ms=latency)
+    if not latency:  # it cannot be asked
         return outcome
+    exam = _refitted(models, data, runtime) if refit else _newest(models, data)
     if not len(exam.holdout):
-        return replace(outcome, verdict="undecided", reasons=(exam.told,), protocol="")
+        return replace(outcome, verdict="refused" if faults else "undecided", reasons=(*faults, exam.told))
+    exam = replace(exam, holdout=_drawn(exam.holdout, config.people, runtime))
+    outcome = replace(outcome, notes=broken + exam.notes, protocol=exam.told)
     outcome = _measured(outcome, exam, config.k, runtime)
-    return replace(outcome, **_decided(outcome, config))
+    outcome = replace(outcome, **_decided(outcome, config))
+    return replace(outcome, verdict="refused", reasons=(*faults, *outcome.reasons)) if faults else outcome
 
 
 def _decided(outcome: Outcome, config: GateConfig) -> dict[str, Any]:

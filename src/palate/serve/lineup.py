@@ -39,8 +39,7 @@ class Lineup:
         found = self.registry.serving()
         if found.note:
             log.error("%s", found.note)
-        self._service.open_version(found.version, found.model)
-        self._service.serve(Aliases(live=found.version))
+        self._service.serve(self._service.open_version(found.version, found.model))
         self._thread.start()
 
     def look(self) -> None:
@@ -72,8 +71,7 @@ class Lineup:
 
     def _named(self, model: Path) -> None:
         """Take a model that the registry has not: whoever names it at start wants it served."""
-        manifest, *_ = store.verify(model)
-        content = store.sha256(manifest)[:8]
+        content = store.fingerprint(model)[:8]
         if not any(name.endswith(f"-{content}") for name in self.registry.ids()):
             name = self.registry.publish(model, who="serve", note=f"from {model.name}")
             self.registry.promote(name, force=True, who="serve", why="named at start")
@@ -90,6 +88,6 @@ class Lineup:
             except StoreError as error:
                 log.error("version %s is not taken: %s", name, error)
             if name == aliases.live and name in service.versions:
-                service.serve(aliases)
+                service.follow(aliases)
         if aliases.live in service.versions:
-            service.serve(aliases)
+            service.follow(aliases)

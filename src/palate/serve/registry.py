@@ -10,22 +10,26 @@ whose files match their hashes, by compare-and-set under a file lock, and is on 
 """
 
 import dataclasses
+import errno
 import json
+import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from palate import store
 from palate.data.dataset import Dataset
-from palate.errors import ConfigError, StoreError, VersionError
+from palate.errors import ConfigError, FullError, StoreError, VersionError
 from palate.model import Model, load
 from palate.runtime import Runtime
 from palate.serve.aliases import Aliases, Canary, Role, write
@@ -34,11 +38,13 @@ from palate.serve.gate import GateConfig, Outcome, judge
 
 _CARD = "card.json"
 _UNFINISHED = ".unfinished-"  # folders that nobody sees; those of killed processes go at the next publish
+_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_SECOND = "%Y%m%dT%H%M%S"
 _PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Published:
     """A version in a list; damage: why it cannot be used, "" where it can."""
 
     id: str
@@ -70,10 +76,11 @@ class Registry:
     def publish(self, model: Model | str | Path, *, note: str = "", who: str = "") -> str:
         """Take a model, or the folder of a saved one, as a new version that answers nobody yet; returns its id.
 
-        Raises StoreError where the folder holds no model, or one that is damaged or does not open.
+        Raises StoreError where the folder holds no model, or one that is damaged or does not open; FullError where
+        there is no room.
         """
-        self._versions.mkdir(parents=True, exist_ok=True)
         with self._lock("publish"):
+            self._versions.mkdir(exist_ok=True)
             self._sweep()
             work = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._versions))
             try:
@@ -86,9 +93,9 @@ class Registry:
     def ids(self) -> list[str]:
         """All versions, the oldest first."""
         found = self._versions.iterdir() if self._versions.is_dir() else ()
-        return sorted(path.name for path in found if not path.name.startswith("."))
+        return sorted(path.name for path in found if _ID.fullmatch(path.name))
 
-    def versions(self, *, check: bool = True) -> list[Version]:
+    def versions(self, *, check: bool = True) -> list[Published]:
         """All versions, the oldest first; check: read every file to see whether it is what was saved."""
         aliases = self.aliases()
         return [self._seen(version, aliases, check) for version in self.ids()]
@@ -106,19 +113,13 @@ class Registry:
 
         Raises VersionError for one that is not there, StoreError for one that is not what was published.
         """
-        folder = self._folder(version)
-        try:
-            manifest, *_ = store.verify(folder)
-            content = store.sha256(manifest)[:8]
-        except OSError as error:
-            raise StoreError(f"{folder}: cannot be read ({error.strerror}); restore it") from None
-        if version.rpartition("-")[2] != content:
-            raise StoreError(f"{manifest}: damaged, not the one that {version} was published with; restore it")
+        with self._opened(version) as folder:
+            store.verify(folder)
 
     def load(self, version: str) -> Model:
         """The model of a version, opened after its files were checked."""
-        self.verify(version)
-        return load(self._folder(version))
+        with self._opened(version) as folder:
+            return load(folder)
 
     def serving(self) -> Serving:
         """The live model; the previous one, with a note, where the live one is damaged."""
@@ -156,7 +157,7 @@ class Registry:
         found = {**outcome.as_plain(), "when": self._now().isoformat(timespec="seconds")}
         with self._lock("aliases"):
             write(self._folder(version) / _CARD, {**self.card(version), "gate": found})
-        self._tell("gate", who, " ".join(outcome.reasons), version=version, against=live, verdict=outcome.verdict)
+            self._tell("gate", who, " ".join(outcome.reasons), version=version, against=live, verdict=outcome.verdict)
         return outcome
 
     def promote(
@@ -268,12 +269,26 @@ class Registry:
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
         try:
+            self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{name}.lock", timeout=_PATIENCE_S):
                 yield
         except Timeout:
             raise StoreError(f"{self.root}: another process is at work ({name}); try again") from None
+        except (OSError, SafetensorError) as error:
+            kind = FullError if os.strerror(errno.ENOSPC) in str(error) else StoreError
+            raise kind(f"{self.root}: cannot be written to ({error}); what is live stays") from error
+
+    @contextmanager
+    def _opened(self, version: str) -> Iterator[Path]:
+        """The folder of a version, whose manifest is the one that was published; what cannot be read is damage."""
+        folder = self._folder(version)
+        try:
+            if not version.endswith(f"-{store.fingerprint(folder)[:8]}"):
+                raise StoreError(f"{folder}: damaged, its manifest is not the one it was published with; restore it")
+            yield folder
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be read ({error.strerror}); restore it") from None
 
     def _tell(self, what: str, who: str, why: str, **facts: Any) -> dict[str, Any]:
         when = self._now().isoformat(timespec="milliseconds")
@@ -282,11 +297,10 @@ class Registry:
     def _place(self, fresh: Path, note: str) -> str:
         """Give a finished folder its card and its name, on disk when this returns."""
         about = load(fresh).about  # what does not open is not published
-        version = f"{self._now():%Y%m%dT%H%M%S}-{store.sha256(store.verify(fresh)[0])[:8]}"
-        if version in self.ids():
-            return version
+        now = self._now()
+        version = f"{self._after_all(now):{_SECOND}}-{store.fingerprint(fresh)[:8]}"
         card = {key: about.get(key) for key in ("recipe", "encoder", "seed", "data", "palate")}
-        when = self._now().isoformat(timespec="seconds")
+        when = now.isoformat(timespec="seconds")
         card |= {"version": version, "when": when, "note": note, "parent": self.aliases().live, "gate": None}
         write(fresh / _CARD, card)
         for path in (*fresh.iterdir(), fresh):
@@ -294,6 +308,11 @@ class Registry:
         fresh.rename(self._versions / version)
         store.sync(self._versions)
         return version
+
+    def _after_all(self, now: datetime) -> datetime:
+        """The second that a new version is named by: later than those of all others, whatever the clock says."""
+        times = [datetime.strptime(one[:15], _SECOND).replace(tzinfo=UTC) for one in self.ids()]
+        return max([now, *(one + timedelta(seconds=1) for one in times)])
 
     def _sweep(self) -> None:
         """Remove what killed processes left, and tell of versions that they published without telling."""
@@ -304,7 +323,7 @@ class Registry:
             if version not in told:
                 self._tell("publish", "", "found, without an entry here", version=version)
 
-    def _seen(self, version: str, aliases: Aliases, check: bool) -> Version:
+    def _seen(self, version: str, aliases: Aliases, check: bool) -> Published:
         card: dict[str, Any] = {}
         damage = ""
         try:
@@ -313,7 +332,7 @@ class Registry:
                 self.verify(version)
         except StoreError as error:
             damage = str(error)
-        return Version(version, aliases.role(version), damage, card)
+        return Published(version, aliases.role(version), damage, card)
 
     def _sound(self, version: str | None) -> str | None:
         """The version, or None where it is damaged: no alias stays on such a one when it moves."""

@@ -25,6 +25,7 @@ from palate.serve.settings import ServeConfig, settings
 from palate.serve.trained import Training
 
 HELD_OUT = 0.1  # of the events since the last training, the newest
+SAME = ("seed", "encoder", "diversify", "newcomers", "llm", "ranker")  # choices of the live version that stay
 NICE = 10  # requests go first
 
 
@@ -38,14 +39,9 @@ def retrain(registry: Registry, engine: Engine, config: ServeConfig, work: Path)
     data = today(live, engine, sequence)
     until = _until(data, live.data)
     older = data.with_events(data.events.time <= until)
-    model = fit(
-        older,
-        str(live.about["recipe"]),
-        seed=int(live.about["seed"]),
-        newcomers=int(live.about["newcomers"]),
-        budget=config.retrain_budget_s,
-        runtime=Runtime(seed=int(live.about["seed"]), work=work),
-    )
+    same = {name: live.about[name] for name in SAME if live.about.get(name) is not None}
+    runtime = Runtime(seed=int(live.about["seed"]), work=work)
+    model = fit(older, str(live.about["recipe"]), budget=config.retrain_budget_s, runtime=runtime, **same)
     trained = Training(sequence, moment, until).marked(model)
     version = registry.publish(trained, who="retrain", note=f"trained up to event {sequence}")
     outcome = registry.gate(version, data, who="retrain")

@@ -11,10 +11,10 @@ from time import monotonic, time
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
-from sqlalchemy import insert, make_url
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from palate.errors import ContractError, FullError, OverloadError, PalateError, StoreError, UnknownIdError
+from palate.errors import ContractError, FullError, PalateError, StoreError, UnknownIdError
 from palate.model import Model
 from palate.serve import directory
 from palate.serve import entries as stored
@@ -23,14 +23,14 @@ from palate.serve.aliases import Aliases
 from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
 from palate.serve.database import opened, overwrite
-from palate.serve.desk import Desk, Waiting
+from palate.serve.desk import PATIENCE, Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
 from palate.serve.keys import Keys
 from palate.serve.rates import Rates
 from palate.serve.settings import ServeConfig
+from palate.serve.shown import Shown
 from palate.serve.state import State
-from palate.serve.tables import exposures
 from palate.serve.version import Version
 from palate.serve.watch import Watch, WatchConfig
 from palate.serve.writer import Writer
@@ -59,6 +59,7 @@ class Service:
         self.keys = Keys(self.engine)
         self.rates = Rates(config.rate)
         self.writer = Writer(self.engine, waiting=config.writes_waiting)
+        self._shown = Shown(self.writer, self.counters.refused.labels("exposure").inc)
         self.desk = Desk(waiting=config.waiting, together=config.together, order=config.order, told=self._count_answer)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)
@@ -86,7 +87,11 @@ class Service:
         self.versions[name] = version
         return version
 
-    def serve(self, aliases: Aliases) -> None:
+    def serve(self, live: Version) -> None:
+        """From now on this version answers everybody."""
+        self.follow(Aliases(live=live.name))
+
+    def follow(self, aliases: Aliases) -> None:
         """From now on these answer, in one step; open versions that have no part in it are let go of.
 
         The live one must be open.
@@ -180,20 +185,25 @@ class Service:
                 self._cache.clear()
             overwrite(self.engine)
 
+        self._shown.write()  # what was shown to them and is not written yet is removed too
         return self.writer.submit(work, then)
 
-    def exposed(self, request_id: str, ask: Ask, listing: Listing, arm: str = "") -> None:
+    def beside(self, ask: Ask) -> Version | None:
+        """The canary, where its list is to be interleaved with the live version's for this ask."""
+        chosen = self.chosen(ask.user_id if ask.personal else None)
+        whole = ask.candidates is None
+        return chosen if self.config.interleave and whole and chosen is not self.live else None
+
+    def exposed(self, request_id: str, ask: Ask, listing: Listing) -> None:
         """Log which list was shown to whom; it is not waited for."""
         if not self.config.exposures or ask.user_id is None or not ask.personal:
             return
         row = {
             "request_id": request_id, "user_id": ask.user_id, "time": time(), "version": listing.version,
-            "arm": arm or listing.version, "items": [one.item_id for one in listing.items],
+            "arm": listing.version, "items": [one.item_id for one in listing.items],
+            "teams": [one.team for one in listing.items] if any(one.team for one in listing.items) else [],
         }  # fmt: skip
-        try:
-            self.writer.submit(lambda connection: connection.execute(insert(exposures).values(row)) and None)
-        except OverloadError:  # events go first
-            self.counters.refused.labels("exposure").inc()
+        self._shown.add(row)
 
     async def has_read_on(self) -> bool:
         """Whether versions read what is posted by now within a second; they go on reading afterwards."""
@@ -228,14 +238,16 @@ class Service:
 
     @property
     def busy(self) -> bool:
-        """Whether another request for a list would be refused."""
-        return self.desk.waiting >= self.config.waiting
+        """Whether another request for a list, of the usual deadline, would be refused."""
+        config = self.config
+        return self.desk.waiting >= config.waiting or self.desk.wait_s > PATIENCE * config.deadline_ms / 1000
 
     def close(self) -> None:
         """Answer what waits, write what waits, then stop."""
         self.ready = False
         self.desk.close()
         self._reader.shutdown()
+        self._shown.close()
         self.writer.close()
         self.engine.dispose()
 
@@ -259,7 +271,8 @@ class Service:
         events = self.state.events_of(ask.user_id) if ask.user_id and ask.personal else ()
         entry = self.state.user(ask.user_id) if ask.user_id and ask.personal else None
         newest = events[-1].event_id if events else ""
-        return version.name, ask, len(events), newest, entry and entry.changed, self.state.item_changes
+        read = version.caught_up, self.state.item_changes  # a list made before a change was read does not stand for it
+        return version.name, ask, len(events), newest, entry and entry.changed, read
 
     def _remember(self, key: Any, done: "Future[Listing]") -> None:
         if done.cancelled() or done.exception() or done.result().degraded:
@@ -278,12 +291,13 @@ class Service:
             for ask in asks:
                 self.desk.submit(version, ask, far).result()
         version.crowd(Ask())
+        version.wake()
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
         if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):
             well = isinstance(outcome, Listing) and FAILED not in outcome.degraded
-            empty = isinstance(outcome, Listing) and not outcome.items
-            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=empty)
+            says_nothing = isinstance(outcome, Listing) and outcome.says_nothing
+            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=says_nothing)
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
             for what in outcome.degraded:

@@ -27,6 +27,7 @@ from palate.serve.trained import Training
 from palate.types import NO_ITEM, STRANGER, Answer, Bools, Ints, Queries, Ragged, Slate
 
 CROWD = 1000  # items of the list for everybody
+SPARE = 50  # items beyond a list's length, at most
 MARKS = 256  # masks of attribute values that are remembered
 EVERY = 10  # of so many places one is an item's that nobody liked yet, where the model does not say how many
 
@@ -47,6 +48,8 @@ class Version:
     A history is what the model was trained on, then what was logged since. Items that it was not trained on are known
     by their texts (see `Annex`) and merged into its lists (see `merged`). A person who was deleted, and whoever asks
     not to be known, is a stranger.
+
+    caught_up: how many changes of items the annex holds
     """
 
     def __init__(self, name: str, model: Model, state: State) -> None:
@@ -57,7 +60,7 @@ class Version:
         self.reader = _reader(self.recommender, model)
         self.annex = Annex(model.data.n_items)
         self._state = state
-        self._caught_up = -1
+        self.caught_up = -1
         self._turn = threading.Lock()
         self._marks: LRUCache[tuple[str, str], Bools] = LRUCache(MARKS)
         self._gone = np.zeros(model.data.n_items, np.bool_)
@@ -67,7 +70,7 @@ class Version:
         """Take in the items that changed since the last time."""
         with self._turn:
             changes, entries = self._state.item_changes, self._state.items
-            if changes == self._caught_up:
+            if changes == self.caught_up:
                 return
             held = {one.id: one for one in self.annex.entries}
             ids = self.model.data.items.ids
@@ -80,7 +83,12 @@ class Version:
                 self.annex = self.annex.taking_in(fresh, ids, self.reader)
             gone = np.zeros(len(ids), np.bool_)
             gone[[ids.row(one.id) for one in entries.values() if one.deleted and one.id in ids]] = True
-            self._gone, self._caught_up = gone, changes
+            self._gone, self.caught_up = gone, changes
+
+    def wake(self) -> None:
+        """Load what reads items' texts, so that the first one posted need not wait for it."""
+        if self.reader:
+            self.reader.encoder.encode(["an item"], role="item")
 
     def stages(self, *, explain: bool) -> tuple[str, ...]:
         """The stages that an ask goes through."""
@@ -123,7 +131,8 @@ class Version:
             answer = self._ranked(recommender, queries, rows[rows < known])
             shown = np.isin(annex.rows, rows)
         else:
-            answer = recommender.recommend(queries, k, explain=first.explain)
+            spare = min(int((annex.rows < known).sum()), SPARE)  # for those that were rewritten and may have to go
+            answer = recommender.recommend(queries, k + spare, explain=first.explain)
             shown = annex.permitted(first.where) & self._allowed(annex.rows, first)
         return [
             self._listing(ask, one, answer, place, shown, degraded)

@@ -1,23 +1,23 @@
 """How each answer of each version went, to whether a version is bad: for going back without a person."""
 
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.config import option, options
 from palate.serve.registry import Registry
 
-_MOST = 50_000  # answers of a version that are remembered
+Columns = NDArray[np.float64]
+
+_MOST = 20_000  # answers of a version that are remembered
 
 
 @options
 class WatchConfig:
     window_s: float = option(30.0, "A version is judged by its answers of the last so many seconds.", low=1.0)
-    least_answers: int = option(20, "By so many of its last ones, where there were fewer in that time.", low=2)
+    least_answers: int = option(10, "By so many of its last ones, where there were fewer in that time.", low=2)
     least_bad: int = option(5, "Fewer bad answers never count against a version.", low=1)
     errors: float = option(0.02, "Share of answers that may be errors.", low=0.0, high=1.0)
     degenerate: float = option(0.02, "Share of answers that may be empty or hold nan.", low=0.0, high=1.0)
@@ -27,14 +27,24 @@ class WatchConfig:
     worse: float = option(2.0, "So many times the other version's share of bad answers is too many.", low=1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One answer of a version; degenerate: empty, or with a score that is nan."""
+class Record:
+    """The last answers of a version, as columns: when, failed, degenerate, milliseconds."""
 
-    at: float
-    ok: bool
-    latency_ms: float
-    degenerate: bool
+    def __init__(self) -> None:
+        self._columns = np.zeros((4, _MOST))
+        self._n = 0
+
+    def add(self, at: float, failed: bool, degenerate: bool, latency_ms: float) -> None:
+        """One more, in the place of the oldest."""
+        self._columns[:, self._n % _MOST] = at, failed, degenerate, latency_ms
+        self._n += 1
+
+    def recent(self, window_s: float, now: float | None, least: int) -> Columns:
+        """(4, N) those of the last `window_s` before now, or before the last one if None; at least the last `least`."""
+        order = np.arange(max(0, self._n - _MOST), self._n) % _MOST
+        columns = self._columns[:, order]
+        since = (columns[0, -1] if now is None else now) - window_s
+        return columns[:, -max(least, int((columns[0] > since).sum())) :]
 
 
 class Watch:
@@ -45,18 +55,18 @@ class Watch:
 
     def __init__(self, config: WatchConfig | None = None) -> None:
         self.config = config or WatchConfig()
-        self._seen: dict[str, deque[Seen]] = {}
+        self._records: dict[str, Record] = {}
         self._lock = threading.Lock()
 
     def feed(self, version: str, at: float, *, ok: bool, latency_ms: float, degenerate: bool = False) -> None:
         """Tell of one answer; at: seconds on any clock that does not go back."""
         with self._lock:
-            self._seen.setdefault(version, deque(maxlen=_MOST)).append(Seen(at, ok, latency_ms, degenerate))
+            self._records.setdefault(version, Record()).add(at, not ok, degenerate, latency_ms)
 
     def forget(self, version: str) -> None:
         """Let a version begin anew, for example when it is made live again."""
         with self._lock:
-            self._seen.pop(version, None)
+            self._records.pop(version, None)
 
     def bad(self, version: str, other: str | None, now: float) -> str:
         """Why a version is bad, in a sentence; "" where nothing, or too little, speaks against it.
@@ -70,36 +80,30 @@ class Watch:
         other: the version that would answer instead, None where nothing is known.
         """
         config = self.config
-        mine, others = self._recent(version, now), self._recent(other, None) if other else []
-        if len(mine) < config.least_answers:
-            return ""
-        if len(others) < config.least_answers:
-            others = []
+        mine, others = self._recent(version, now), self._recent(other, None)
         slow_ms = config.p95_ms
-        if quick := [one.latency_ms for one in others if one.ok]:
+        if (quick := others[3][others[1] == 0]).size:
             slow_ms = max(config.quick_ms, config.slower * float(np.percentile(quick, 95)))
-        kinds: dict[str, tuple[float, Callable[[Seen], bool]]] = {
-            "failed": (config.errors, lambda one: not one.ok),
-            "were empty or held nan": (config.degenerate, lambda one: one.degenerate),
-            f"took longer than {slow_ms:.0f} ms": (0.05, lambda one: one.latency_ms > slow_ms),
+        kinds = {
+            "failed": (config.errors, mine[1], others[1]),
+            "were empty or held nan": (config.degenerate, mine[2], others[2]),
+            f"took longer than {slow_ms:.0f} ms": (0.05, mine[3] > slow_ms, others[3] > slow_ms),
         }
-        for what, (limit, is_bad) in kinds.items():
-            n, n_others = sum(map(is_bad, mine)), sum(map(is_bad, others))
-            usual = n_others / len(others) if others else 0.0
-            if n >= config.least_bad and n / len(mine) > max(limit, config.worse * usual):
-                beside = f", {usual:.1%} of those of {other}" if others else ""
-                return f"{n} of the last {len(mine)} answers of {version} {what}{beside}; allowed are {limit:.0%}"
+        for what, (limit, bad, others_bad) in kinds.items():
+            usual = others_bad.mean() if others_bad.size else 0.0
+            if bad.sum() >= config.least_bad and bad.mean() > max(limit, config.worse * usual):
+                beside = f", {usual:.1%} of those of {other}" if others_bad.size else ""
+                told = f"{bad.sum():.0f} of the last {bad.size} answers of {version} {what}{beside}"
+                return f"{told}; allowed are {limit:.0%}"
         return ""
 
-    def _recent(self, version: str, now: float | None) -> list[Seen]:
-        """The answers that count; those of a version that no longer answers end with its last one (now: None)."""
+    def _recent(self, version: str | None, now: float | None) -> Columns:
+        """(4, N) the answers that count, none where there are fewer than it takes."""
+        config = self.config
         with self._lock:
-            seen = list(self._seen.get(version, ()))
-        if not seen:
-            return []
-        since = (seen[-1].at if now is None else now) - self.config.window_s
-        recent = [one for one in seen if one.at > since]
-        return recent if len(recent) >= self.config.least_answers else seen[-self.config.least_answers :]
+            record = self._records.get(version or "")
+            found = record.recent(config.window_s, now, config.least_answers) if record else np.zeros((4, 0))
+        return found if found.shape[1] >= config.least_answers else np.zeros((4, 0))
 
 
 def go_back(registry: Registry, watch: Watch, now: float) -> dict[str, Any] | None:

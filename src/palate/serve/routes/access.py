@@ -18,7 +18,7 @@ WRITE_S = 10.0  # how long a write may take before the client is told to send it
 _bearer = HTTPBearer(auto_error=False, description="An API key, as `palate keys make` gives it.")
 
 
-def the_service(request: Request) -> Service:
+async def the_service(request: Request) -> Service:  # what is not async would run in another thread
     """The service behind the application; refuses while it starts."""
     service: Service = request.app.state.service
     if not service.ready:

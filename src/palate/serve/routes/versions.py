@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/versions", tags=["versions"])
 TheService = Annotated[Service, Depends(the_service)]
 
 
-def the_lineup(request: Request) -> Lineup:
+async def the_lineup(request: Request) -> Lineup:
     """What follows the registry; refuses where the service has a single model and no registry."""
     lineup: Lineup | None = request.app.state.lineup
     if lineup is None:
