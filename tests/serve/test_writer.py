@@ -128,8 +128,7 @@ def test_nobody_who_writes_while_it_closes_waits_for_ever(engine):
 
     def keep_telling():
         try:
-            for number in range(100_000):
-                told.append(tell(writer, f"e{number}"))
+            told.extend(tell(writer, f"e{number}") for number in range(100_000))
         except OverloadError:
             refused.set()
 

@@ -24,6 +24,8 @@ COMMANDS = {
     "load-test": "Ask a running service for lists at a steady rate: latencies, goodput, refusals.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
     "versions": "Versions of a served model: publish, judge, compare, try on some people, promote, go back.",
+    "keys": "API keys of a service: make, list, revoke.",
+    "backup": "Copy the database of a service, which may run meanwhile, to one file.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",
 }

@@ -1,5 +1,7 @@
 """A database address to an engine with the service's tables: SQLite with a write-ahead log, or PostgreSQL."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 from palate.errors import ConfigError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+FILE = "service.db"  # in a state folder, where no other address is given
 BUSY_S = 5.0  # how long a writer of another process is waited for
 READING_S = 0.5  # how long a reader of another process is waited for before bytes are overwritten
 
@@ -48,6 +51,35 @@ def opened(address: str) -> Engine:
         engine.dispose()
         raise StoreError(f"database {place}: {error}; it was made by a newer version of palate") from None
     return engine
+
+
+def of_state(folder: Path, address: str = "") -> Engine:
+    """The database of a service by its state folder, or at an address. Raises StoreError where there is none yet."""
+    if not address and not (folder / FILE).is_file():
+        raise StoreError(f"{folder}: no {FILE} here; name the state folder of a service that was started once")
+    return opened(address or f"sqlite:///{folder / FILE}")
+
+
+def copied(folder: Path, out: Path) -> None:
+    """Write the SQLite database of a state folder as it is at this moment, whole and checked, to a new file.
+
+    Raises StoreError where there is none, where `out` is there already or cannot be written.
+    """
+    if out.exists():
+        raise StoreError(f"{out}: is there already; name another file")
+    engine = of_state(folder)
+    half = out.with_name(f".{out.name}.half")
+    try:
+        half.unlink(missing_ok=True)
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("VACUUM INTO ?", (str(half),)).close()
+        half.chmod(0o600)
+        half.rename(out)
+    except (sqlite3.Error, OSError) as error:
+        half.unlink(missing_ok=True)
+        raise StoreError(f"{out}: {error}; nothing was written") from None
+    finally:
+        engine.dispose()
 
 
 def overwrite(engine: Engine) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,6 +20,7 @@ from palate.errors import (
     UnknownIdError,
     VersionError,
 )
+from palate.runtime import log
 from palate.serve.schemas import Refusal
 
 STATUS: Mapping[type[PalateError], tuple[int, str]] = {
@@ -98,7 +100,13 @@ def handled(app: FastAPI) -> None:
         answer.headers.update(dict(error.headers or {}))
         return answer
 
+    async def database(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DBAPIError)
+        log.error("the database refused a read: %s", error.orig)
+        return refusal(_id(request), 503, "store", "the database does not answer; ask again in a moment", (), 1.0)
+
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(DBAPIError, database)
     app.add_exception_handler(PalateError, expected)
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(HTTPException, plain)

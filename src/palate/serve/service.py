@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from cachetools import TTLCache
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
-from palate.errors import ContractError, FullError, PalateError, UnknownIdError
+from palate.errors import ContractError, FullError, PalateError, StoreError, UnknownIdError
 from palate.model import Model
 from palate.serve import directory
 from palate.serve import entries as stored
@@ -47,7 +48,10 @@ class Service:
     """
 
     def __init__(self, config: ServeConfig, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder}: {error.strerror}; name a folder for the state that may be written") from None
         self.config, self.folder = config, folder
         self.counters = Counters()
         self.state = State()
@@ -67,10 +71,14 @@ class Service:
         self._restore()
 
     def _restore(self) -> None:
-        """The state as the database has it."""
-        self.state.changed_items(stored.all_of(self.engine, "item"))
-        self.state.changed_users(stored.all_of(self.engine, "user"))
-        self.state.happened(logged.since(self.engine, 0))
+        """The state as the database has it. Raises StoreError where it cannot be read."""
+        try:
+            self.state.changed_items(stored.all_of(self.engine, "item"))
+            self.state.changed_users(stored.all_of(self.engine, "user"))
+            self.state.happened(logged.since(self.engine, 0))
+        except (DBAPIError, ValueError) as error:
+            place = self.engine.url.render_as_string(hide_password=True)
+            raise StoreError(f"database {place}: {getattr(error, 'orig', error)}; restore it from a backup") from None
 
     def open_version(self, name: str, model: Model) -> Version:
         """A version brought up to date with the state and warmed up; it answers nobody yet."""
