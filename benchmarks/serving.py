@@ -322,7 +322,8 @@ def _slope(looks: Any) -> tuple[float, float]:
 def _figures(shots: Sequence[Shot], config: LoadConfig) -> dict[str, Any]:
     found = tally(shots, config)
     return {
-        "asked": found.asked, "goodput": round(found.good / config.seconds, 1), "answered_ms": dict(found.answered),
+        "asked": found.asked,
+        "good": found.good, "goodput": round(found.good / config.seconds, 1), "answered_ms": dict(found.answered),
         "refused_ms": dict(found.refused), "late_ms": dict(found.late), "statuses": dict(found.statuses),
         "degraded": dict(found.degraded), "failed": dict(found.failed),
     }  # fmt: skip

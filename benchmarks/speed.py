@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.served import served
+
 Found = dict[str, Any]
 
 
@@ -93,6 +95,7 @@ TABLES: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("scale.json", _scale),
     ("encode_speed.json", _encoding),
     ("read_speed.json", _reading),
+    ("serving.json", served),
 )
 
 

@@ -1,0 +1,84 @@
+"""What `benchmarks.serving` measured, to tables of docs/benchmarks.md."""
+
+from typing import Any
+
+Found = dict[str, Any]
+HEADS = ("p50", "p95", "p99", "max")
+
+
+def served(found: Found) -> str:
+    """The section; parts that were not run are left out."""
+    shop, machine = found["shop"], found["machine"]
+    parts = [
+        "### The service under load (`python -m benchmarks.serving`)\n",
+        f"{shop['items']:,} items, {shop['users']:,} people, {shop['events']:,} events, made by seed; recipe "
+        f"`{shop['recipe']}` ({', '.join(shop['members'])}; {shop['used']}), trained in {shop['training_s']:,.0f} s. "
+        f"{machine['processor']}, {machine['memory']}, {machine['processors']} processors, which the load generator "
+        "shares. An open loop, Poisson arrivals; milliseconds from when a request was due; good is an answer with "
+        "status 200, nothing left out, within the deadline (500 ms where none is named).\n",
+        *_table(("", "figure", "measured", *(f"{head} ms" for head in HEADS), "good / asked", "else"), _rows(found)),
+    ]
+    if "start" in found:
+        rows = [
+            (name, f"{one['ready_s']:.1f}", f"{one['ready_mb']:,.0f}", f"{one['after_mb']:,.0f}")
+            for name, one in found["start"].items()
+            if isinstance(one, dict)
+        ]
+        parts += _table(("start of", "seconds to ready", "MB then", "MB after 100 lists"), rows)
+    if "soak" in found:
+        soak = found["soak"]
+        slope, low, high = soak["mb_per_hour"]
+        parts.append(
+            f"Soak, 20 requests a second: {soak['first_mb']:,.0f} MB at first, {soak['most_mb']:,.0f} at most, "
+            f"{soak['last_mb']:,.0f} at the end; {slope:+.1f} MB an hour [{low:+.1f}, {high:+.1f}] over "
+            f"{soak['looks']} looks after the first fifth.\n"
+        )
+    return "\n".join(parts)
+
+
+def _rows(found: Found) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    if one := found.get("L1"):
+        rows.append(("L1", "p50 <= 15, p99 <= 60, no errors", "lists", *_load(one)))
+    for name, one in found.get("L2", {}).items():
+        if isinstance(one, dict):
+            rows.append(("L2", "p50 <= 60, p99 <= 150, or labelled", f"cross-encoder, {name}", *_load(one)))
+    if one := found.get("L3"):
+        rate = f"{one['events_per_s']:,.0f} events/s"
+        rows.append(("L3", "2,000 events/s, p99 <= 50", rate, *_load(one["events"])))
+        rows.append(("", "", "lists beside", *_load(one["recommend"])))
+    for name, what in (("L4", "event to list"), ("L5", "item to search")):
+        if one := found.get(name):
+            never = next(value for key, value in one.items() if key.startswith("never"))
+            rows.append(
+                (name, "p95 <= 1,000", what, *_times(one["ms"]), f"{one['probes'] - never} / {one['probes']}", "")
+            )
+    if one := found.get("L6"):
+        names = {"L6": "before", "": "overload", " ": "after"}
+        rows += [(figure, "", name, *_load(one[name])) for figure, name in names.items()]
+        recovery = "never" if one["recovery_s"] is None else f"{one['recovery_s']:.0f} s"
+        rows.append(
+            (
+                "", "80 % kept, refusals <= 10, no 500, recovery <= 5 s",
+                f"{one['goodput_kept']:.0%} kept, {one['refused_share']:.0%} refused, {one['errors_500']} 500s, "
+                f"well after {recovery}; refusals from sent:",
+                *_times(one["refused_from_sent_ms"]), "", "",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _load(one: Found) -> tuple[str, ...]:
+    good = round(one["good"])
+    beside = [f"{name} {count}" for kind in ("degraded", "failed") for name, count in one[kind].items()]
+    beside += [f"status {status}: {count}" for status, count in one["statuses"].items() if status != "200"]
+    return (*_times(one["answered_ms"]), f"{good:,} / {one['asked']:,}", ", ".join(beside))
+
+
+def _times(ms: dict[str, float]) -> tuple[str, ...]:
+    return tuple(f"{ms[head]:,.1f}" if head in ms else "" for head in HEADS)
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    ruled = f"|{'---|' * len(heads)}"
+    return [f"| {' | '.join(heads)} |", ruled, *(f"| {' | '.join(row)} |" for row in rows), ""]

@@ -1,0 +1,44 @@
+"""What a serving process is told of its memory."""
+
+import gc
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from palate.serve import process
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from palate.serve import process
+if "keep" in sys.argv:
+    process.keep_memory()
+def rounds(n):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(n):
+        arrays = [np.ones(200_000, np.float32) for _ in range(8)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+rounds(3)
+print(rounds(20))
+"""
+
+
+def faults(*args):
+    found = subprocess.run([sys.executable, "-c", FAULTS, *args], capture_output=True, text=True, check=True)
+    return int(found.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_memory_that_is_kept_is_not_fetched_anew():
+    assert faults("keep") < faults() / 10
+
+
+def test_what_is_loaded_is_gone_through_no_more():
+    process.loaded()
+    try:
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
