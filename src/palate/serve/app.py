@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from palate.serve.console.mount import console_routes
 from palate.serve.edge import Edge
 from palate.serve.refusals import handled
 from palate.serve.routes import catalogue, events, health, keys, lists, people
@@ -37,5 +38,6 @@ def application(service: Service) -> FastAPI:
     handled(app)
     for part in (lists, events, catalogue, people, keys, health):
         app.include_router(part.router)
+    app.router.routes.append(console_routes(service))
     app.add_middleware(Edge, service=service)
     return app

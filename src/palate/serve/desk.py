@@ -141,8 +141,9 @@ class Desk:
             return
         timings = tuple(clock.taken.items())
         for one, listing in zip(members, found, strict=True):
+            listing = replace(listing, timings=timings)
             self._told(one, listing, (monotonic() - one.came) * 1000)
-            one.done.set_result(replace(listing, timings=timings))
+            one.done.set_result(listing)
 
     def _fail(self, one: Waiting, error: Exception) -> None:
         self._told(one, error, (monotonic() - one.came) * 1000)

@@ -275,5 +275,7 @@ class Service:
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
+            for stage, took_ms in outcome.timings:
+                self.counters.stages.labels(stage).observe(took_ms / 1000)
             for what in outcome.degraded:
                 self.counters.degraded.labels(what).inc()
