@@ -273,6 +273,8 @@ class Service:
         version.crowd(Ask())
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
+        if one.version.name not in self.versions:
+            return  # it warms up
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
             for stage, took_ms in outcome.timings:

@@ -1,42 +1,47 @@
-"""A small shop behind the console: five shelves' worth of items, thirty people, a key for each role."""
+"""The checkerboard behind a console: a service over a small model, a key of each role, a browser's way of signing in."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import numpy as np
-import palate
+import httpx
 import pytest
-from palate.data.dataset import Dataset
+from starlette.testclient import TestClient
+
+import palate
 from palate.serve import keys
 from palate.serve.app import application
 from palate.serve.service import Service
 from palate.serve.settings import ServeConfig
-from starlette.testclient import TestClient
 
-TITLES = [f"{what} number {n}" for n in range(10) for what in ("space ships", "wedding cakes")]
+
+@dataclass(frozen=True)
+class Browser:
+    """A client that repeats the token of the page it was shown last, as a browser's form does."""
+
+    client: TestClient
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(f"/console{path}")
+
+    def post(self, path: str, page: str = "/", **form: str) -> httpx.Response:
+        token = re.search(r'name="csrf" value="([^"]+)"', self.get(page).text)
+        assert token
+        return self.client.post(f"/console{path}", data={"csrf": token[1], **form})
+
+    def sign_in(self, secret: str) -> httpx.Response:
+        return self.post("/sign-in", "/sign-in", key=secret)
 
 
 @pytest.fixture(scope="session")
-def shop() -> Dataset:
-    rng = np.random.default_rng(0)
-    items = {"item_id": [f"i{n}" for n in range(20)], "title": TITLES, "colour": ["red", "blue"] * 10}
-    pairs = [(user, item) for user in range(30) for item in rng.permutation(np.arange(user % 2, 20, 2))[:6]]
-    events = {
-        "user_id": [f"u{user}" for user, _ in pairs],
-        "item_id": [f"i{item}" for _, item in pairs],
-        "time": [1_700_000_000 + 3600 * at for at in range(len(pairs))],
-    }
-    return palate.read(_frame(events), _frame(items))
-
-
-@pytest.fixture(scope="session")
-def model(shop):
-    return palate.fit(shop, "classic", encoder="hashing")
+def small_model(board):
+    return palate.fit(board, "classic", encoder="hashing")
 
 
 @pytest.fixture
-def service(model, tmp_path) -> Iterator[Service]:
+def service(small_model, tmp_path) -> Iterator[Service]:
     made = Service(ServeConfig(reserve_mb=0, deadline_ms=5000), tmp_path)
-    made.serve(made.open_version("local", model))
+    made.serve(made.open_version("local", small_model))
     yield made
     if made.ready:
         made.close()
@@ -44,19 +49,19 @@ def service(model, tmp_path) -> Iterator[Service]:
 
 @pytest.fixture
 def secrets(service) -> dict[str, str]:
-    """A key of each role."""
+    """By role."""
     made = {role: service.writer.submit(lambda c, role=role: keys.make(c, role, role)).result() for role in keys.ROLES}
     service.keys.forget()
     return {role: secret for role, (_, secret) in made.items()}
 
 
 @pytest.fixture
-def client(service) -> Iterator[TestClient]:
-    with TestClient(application(service), base_url="http://127.0.0.1", headers={"accept-language": "en"}) as made:
-        yield made
+def browser(service) -> Iterator[Browser]:
+    with TestClient(application(service), base_url="http://127.0.0.1", headers={"accept-language": "en"}) as client:
+        yield Browser(client)
 
 
-def _frame(table):
-    import polars
-
-    return polars.DataFrame(table)
+@pytest.fixture
+def admin(browser, secrets) -> Browser:
+    assert browser.sign_in(secrets["admin"]).status_code == 200
+    return browser

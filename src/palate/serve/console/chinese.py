@@ -217,7 +217,7 @@ TEXTS = {
     "fact.note": "备注",
     "fact.parent": "此前的线上版本",
     # experiments
-    "experiments.lead": "{folder} 中的报告，由 `palate evaluate` 生成。",
+    "experiments.lead": "{folder} 中的报告，由 palate evaluate 生成。",
     "experiments.none": "该目录中还没有报告。",
     "experiments.open": "打开报告",
     "experiments.interval": "{recipe}：{mean}，95% 置信区间 {low} 至 {high}",
@@ -243,11 +243,10 @@ TEXTS = {
     "column.value": "数值",
     # settings
     "settings.lead": "当前生效的选项。选项在服务启动时读取，修改方式如下：",
-    "settings.file": "在 --config 指定的文件的 [serve] 表中修改；",
+    "settings.file": "在设置文件的 [serve] 表中修改；",
     "settings.environment": "通过环境变量 PALATE_SERVE_ 加大写的选项名修改；",
     "settings.line": "或在 palate serve 的命令行中指定；以后者为准。",
     "settings.database": "当前数据库",
-    "settings.default": "默认值",
     "settings.changed": "已修改，默认值为 {default}",
     "settings.empty": "空",
     "settings.from": "不小于 {low}",
@@ -270,4 +269,24 @@ TEXTS = {
     "column.key": "密钥",
     "column.made": "创建时间",
     "column.state": "状态",
+}
+
+OPTIONS = {
+    "host": "监听地址；0.0.0.0 表示本机所有地址。",
+    "port": "监听端口。",
+    "database": "事件、物品、用户与密钥的存放位置，采用 SQLAlchemy 的地址写法；未指定时使用状态目录中的文件。",
+    "deadline_ms": "请求未指明时，允许的应答时间（毫秒）。",
+    "give_up": "时间不足时依次省略的环节，以逗号分隔。",
+    "waiting": "同时等待或处理中的列表请求上限，超出即拒绝。",
+    "together": "一次合并处理的列表请求上限。",
+    "writes_waiting": "等待写入磁盘的请求上限，超出即拒绝。",
+    "body_kb": "请求体大小上限（KB），超出即拒绝。",
+    "rate": "单个密钥每秒允许的请求数，按十秒计；0 表示不限。",
+    "cache_s": "内容不变时列表的缓存秒数；0 表示不缓存。",
+    "reserve_mb": "磁盘保留空间（MB）；低于此值时拒绝写入。",
+    "exposures": "记录展示过的列表，版本对比需要用到。",
+    "retrain_events": "累计多少条事件后重新训练；0 表示从不。",
+    "retrain_hours": "有新数据时，间隔多少小时重新训练；0 表示从不。",
+    "retrain_budget_s": "重新训练的大致时间上限（秒）。",
+    "watch_s": "新版本上线后用于评判的观察时长（秒）。",
 }

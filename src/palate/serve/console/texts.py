@@ -9,12 +9,18 @@ from palate.serve.console import english, chinese
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "palate_language"
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": english.TEXTS, "zh": chinese.TEXTS}
+OPTIONS: Mapping[str, Mapping[str, str]] = {"zh": chinese.OPTIONS}
 
 
 def told(language: str, key: str, **values: object) -> str:
     """A sentence, with values in its gaps. Raises KeyError for one that is not there, which a test looks for."""
     sentence = TEXTS[language][key]
     return sentence.format(**values) if values else sentence
+
+
+def meaning(language: str, option: str, declared: str) -> str:
+    """What an option means, in the visitor's language if somebody wrote that, otherwise as it is declared."""
+    return OPTIONS.get(language, {}).get(option, declared)
 
 
 def known(key: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import make_url
 from starlette.responses import Response
 
+from palate.serve.console.texts import meaning
 from palate.serve.console.visit import Page, Visit
 from palate.serve.settings import ServeConfig
 
@@ -29,10 +30,10 @@ class Setting:
 
 def settings(visit: Visit) -> Response:
     """All of them; they are changed where the service is started."""
-    return visit.page("settings.html", settings=declared(visit.service.config), engine=_shown(visit))
+    return visit.page("settings.html", settings=declared(visit.service.config, visit.language), engine=_shown(visit))
 
 
-def declared(config: ServeConfig) -> list[Setting]:
+def declared(config: ServeConfig, language: str) -> list[Setting]:
     """The options in the order of their declaration; of a database's address no password."""
     found = []
     for one in fields(ServeConfig):
@@ -40,7 +41,8 @@ def declared(config: ServeConfig) -> list[Setting]:
         if one.name == "database" and value:
             value = make_url(value).render_as_string(hide_password=True)
         bounds = rules["low"], rules["high"], rules["choices"]
-        found.append(Setting(one.name, rules["meaning"], _text(value), _text(one.default), *bounds))
+        told = meaning(language, one.name, rules["meaning"])
+        found.append(Setting(one.name, told, _text(value), _text(one.default), *bounds))
     return found
 
 

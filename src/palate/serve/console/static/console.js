@@ -1,5 +1,7 @@
-// Events as they arrive: the rows are asked for each second while the page can be seen and is not paused.
+// The strip of pages shows where one is. Events as they arrive: the rows are asked for each second while the page can be seen and is not paused.
 "use strict";
+
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 const table = document.getElementById("events");
 if (table) watch(table, document.getElementById("pause"), document.getElementById("told"));
