@@ -8,7 +8,16 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-import palate
+from palate.encode.hashing import HashingEncoder
+from palate.explain.evidence import Evidence
+from palate.guard.rules import Rules
+from palate.model import Model
+from palate.pipeline import Recommender
+from palate.retrieve.dense import Dense
+from palate.retrieve.fuse import Fused
+from palate.retrieve.neighbours import ItemKNN
+from palate.retrieve.popular import Popular
+from palate.runtime import Runtime
 from palate.serve import keys
 from palate.serve.app import application
 from palate.serve.service import Service
@@ -34,16 +43,19 @@ class Browser:
 
 
 @pytest.fixture(scope="session")
-def small_model(board):
-    return palate.fit(board, "classic", encoder="hashing")
+def small_model(board) -> Model:
+    members = (Popular(), ItemKNN(), Dense(encoder=HashingEncoder()))
+    retriever = Fused(members=members, weights=(0.1, 1, 1)).fit(board, Runtime(seed=0))
+    about = {"recipe": "small", "notes": ["liked: everything"]}
+    return Model(board, Recommender(retriever, guards=(Rules(),), explainer=Evidence()), about)
 
 
 @pytest.fixture
 def service(small_model, tmp_path) -> Iterator[Service]:
-    made = Service(ServeConfig(reserve_mb=0, deadline_ms=5000), tmp_path)
+    made = Service(ServeConfig(reserve_mb=0, deadline_ms=5000), tmp_path / "state")
     made.serve(made.open_version("local", small_model))
     yield made
-    if made.ready:
+    if made.ready:  # its application closes it
         made.close()
 
 

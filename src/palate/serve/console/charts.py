@@ -23,8 +23,8 @@ def bars(values: Sequence[tuple[int, int]], meaning: str) -> Markup:
 
 def meter(half: float, most: float, top: float, meaning: str) -> Markup:
     """Two bars over each other on a scale up to `top`: the median, and the 95th of a hundred."""
-    scale = 100 / top if top else 0.0
-    drawn = [_rect(0, 0, 100, 8, "track"), _rect(0, 0, most * scale, 8, "most"), _rect(0, 0, half * scale, 8, "bar")]
+    half, most = (100 * min(one / top, 1.0) if top > 0 and one > 0 else 0.0 for one in (half, most))
+    drawn = [_rect(0, 0, 100, 8, "track"), _rect(0, 0, most, 8, "most"), _rect(0, 0, half, 8, "bar")]
     return _svg("meter", 100, 8, drawn, meaning)
 
 
