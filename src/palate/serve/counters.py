@@ -19,7 +19,11 @@ class Counters:
         self.requests = Counter("palate_requests", "Requests by route and status.", ("route", "status"), **own)
         self.latency = Histogram("palate_request_seconds", "Time of a request.", ("route",), buckets=SECONDS, **own)
         self.stages = Histogram(
-            "palate_stage_seconds", "Time of a stage of a list, which lists of one batch share.", ("stage",), buckets=SECONDS, **own
+            "palate_stage_seconds",
+            "Time of a stage of a list, which lists of one batch share.",
+            ("stage",),
+            buckets=SECONDS,
+            **own,
         )
         self.lists = Counter("palate_lists", "Lists by version and basis.", ("version", "basis"), **own)
         self.degraded = Counter("palate_degraded", "Lists with something left out, by what.", ("what",), **own)

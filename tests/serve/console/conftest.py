@@ -1,4 +1,4 @@
-"""The checkerboard behind a console: a service over a small model, a key of each role, a browser's way of signing in."""
+"""The checkerboard behind a console: a service over a small model, a key of each role, a browser's way to sign in."""
 
 import re
 from collections.abc import Iterator

@@ -29,19 +29,25 @@ def address(service) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture
-def page(address) -> Iterator["sync_api.Page"]:
-    """A phone's page; it must ask for nothing elsewhere, and nothing may go wrong in it."""
-    asked, wrong = [], []
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["sync_api.Browser"]:
     with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(locale="en-GB", viewport={"width": 390, "height": 844}, base_url=address)
-        page.set_default_timeout(5000)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(address, chromium) -> Iterator["sync_api.Page"]:
+    """A phone's page; it must ask for nothing elsewhere, and nothing may go wrong in it."""
+    asked, wrong = [], []
+    page = chromium.new_page(locale="en-GB", viewport={"width": 390, "height": 844}, base_url=address)
+    page.set_default_timeout(5000)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    page.close()
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(address).netloc}
     assert wrong == []
 
@@ -85,10 +91,20 @@ def test_no_page_is_wider_than_a_phone_and_every_field_has_a_label(page, secrets
     page.get_by_label("API key").fill(secrets["admin"])
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/")
-    for path in ("", "try?by=user&for=u1", "items", "item?id=i1", "item/new", "quality", "versions", "settings", "keys"):
+    for path in (
+        "",
+        "try?by=user&for=u1",
+        "items",
+        "item?id=i1",
+        "item/new",
+        "quality",
+        "versions",
+        "settings",
+        "keys",
+    ):
         page.goto(f"/console/{path}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        bare = "[...document.querySelectorAll('input:not([type=hidden]), textarea, select')].filter(one => !one.labels.length)"
-        assert page.evaluate(f"{bare}.length") == 0, path
+        fields = "[...document.querySelectorAll('input:not([type=hidden]), textarea, select')]"
+        assert page.evaluate(f"{fields}.filter(one => !one.labels.length).length") == 0, path
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"

@@ -73,7 +73,9 @@ def test_the_token_of_a_session_is_not_that_of_another(admin, service, secrets):
     token = re.search(r'name="csrf" value="([^"]+)"', admin.get("/keys").text)[1]
     admin.client.cookies.clear()
     admin.sign_in(secrets["admin"])
-    assert admin.client.post("/console/keys/make", data={"csrf": token, "name": "n", "role": "viewer"}).status_code == 403
+    assert (
+        admin.client.post("/console/keys/make", data={"csrf": token, "name": "n", "role": "viewer"}).status_code == 403
+    )
 
 
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(browser, secrets):
@@ -122,7 +124,9 @@ def test_pages_hold_no_script_style_or_address_of_another_host(admin):
         assert not re.search(r"<script(?! src=\"/console/)|<style|\sstyle=|\son\w+=|https?://", text), path
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/console/\\evil", "/console\nx", "/v1/keys"])
+@pytest.mark.parametrize(
+    "back", ["https://evil.example/", "//evil.example", "/console/\\evil", "/console\nx", "/v1/keys"]
+)
 def test_after_signing_in_one_stays_in_the_console(browser, secrets, back):
     browser.get("/sign-in")
     form = {"csrf": browser.client.cookies[FORM], "key": secrets["viewer"], "back": back}

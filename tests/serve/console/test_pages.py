@@ -88,7 +88,9 @@ def test_what_was_left_out_is_told_and_counted(admin, service):
     assert "Degraded 100.0 % 1 of 1 lists" in body(admin.get("/"))
 
 
-@pytest.mark.parametrize("query", ["by=item&for=none", "by=user&for=u1&k=0", "by=user&for=u1&k=x", "by=text&for=a&deadline_ms=-1"])
+@pytest.mark.parametrize(
+    "query", ["by=item&for=none", "by=user&for=u1&k=0", "by=user&for=u1&k=x", "by=text&for=a&deadline_ms=-1"]
+)
 def test_a_list_that_cannot_be_had_says_why_in_its_place(admin, query):
     answer = admin.get(f"/try?{query}")
     assert answer.status_code == 200
@@ -150,7 +152,9 @@ def test_what_is_posted_is_shown_as_text_and_never_as_markup(admin, service, sec
 
 
 def test_the_neighbours_of_an_item_are_of_its_own_kind(admin):
-    near = re.findall(r"volume (\d+)", admin.get("/item?id=i1").text.partition("Neighbours")[2].partition("<details")[0])
+    near = re.findall(
+        r"volume (\d+)", admin.get("/item?id=i1").text.partition("Neighbours")[2].partition("<details")[0]
+    )
     assert len(near) == 8
     assert all(int(volume) % 2 == 1 for volume in near)
 

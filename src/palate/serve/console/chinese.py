@@ -9,8 +9,6 @@ TEXTS = {
     "sign_out": "退出登录",
     "unit.utc": "UTC",
     "none": "无。",
-    "more": "更多",
-    "back": "返回",
     # pages
     "page.overview": "概览",
     "page.try": "试一试",
@@ -154,8 +152,6 @@ TEXTS = {
     "items.exists": "物品 {id} 已存在，请打开它进行修改。",
     "items.not_confirmed": "未删除任何内容：请先勾选确认框。",
     "column.item": "物品",
-    "column.title": "标题",
-    "column.score": "分数",
     "item.untitled": "无标题",
     "item.trained": "线上版本的训练数据包含该物品。",
     "item.untrained": "新物品：下次训练之前仅凭文本被识别。",
@@ -223,7 +219,6 @@ TEXTS = {
     "experiments.interval": "{recipe}：{mean}，95% 置信区间 {low} 至 {high}",
     "experiments.users": "{n} 位用户",
     "column.recipe": "方案",
-    "column.mean": "均值",
     "column.interval": "95% 置信区间",
     # events
     "events.lead": "写入日志的最新一百条事件。",
@@ -257,7 +252,6 @@ TEXTS = {
     "column.range": "取值范围",
     # keys
     "keys.lead": "角色权限逐级包含：查看者、推荐调用者、审核者、运营者、管理员。",
-    "keys.make": "新建密钥",
     "keys.name": "名称",
     "keys.role": "角色",
     "keys.submit": "创建密钥",

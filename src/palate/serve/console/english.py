@@ -9,8 +9,6 @@ TEXTS = {
     "sign_out": "Sign out",
     "unit.utc": "UTC",
     "none": "None.",
-    "more": "More",
-    "back": "Back",
     # pages
     "page.overview": "Overview",
     "page.try": "Try it",
@@ -23,7 +21,7 @@ TEXTS = {
     "page.keys": "Keys",
     # signing in
     "sign_in.title": "Sign in",
-    "sign_in.lead": "Open the console with an API key. The key itself is not stored; the session ends after eight hours.",
+    "sign_in.lead": "Open the console with an API key. The key is not stored; the session ends after eight hours.",
     "sign_in.key": "API key",
     "sign_in.where": "The first key is in admin.key in the service's state folder; more are made under Keys.",
     "sign_in.wrong": "This key is not known, or it was revoked.",
@@ -66,7 +64,7 @@ TEXTS = {
     "overview.since": "Events since training",
     "overview.new_items": "{n} items known by their text alone",
     "overview.hour": "Requests in the last hour",
-    "overview.hour_chart": "{n} requests in the last 60 minutes, {failed} failed; one bar a minute, the newest on the right",
+    "overview.hour_chart": "{n} requests in the last 60 minutes, {failed} failed; a bar each, the newest on the right",
     "overview.hour_from": "60 minutes ago",
     "overview.hour_to": "now",
     "overview.latency": "Latency by stage",
@@ -154,8 +152,6 @@ TEXTS = {
     "items.exists": "There is an item {id} already; open it to change it.",
     "items.not_confirmed": "Nothing was deleted: tick the box to confirm.",
     "column.item": "Item",
-    "column.title": "Title",
-    "column.score": "Score",
     "item.untitled": "Without a title",
     "item.trained": "The live version was trained on it.",
     "item.untrained": "New: known by its text until the next training.",
@@ -223,7 +219,6 @@ TEXTS = {
     "experiments.interval": "{recipe}: {mean}, 95 % interval {low} to {high}",
     "experiments.users": "{n} users",
     "column.recipe": "Recipe",
-    "column.mean": "Mean",
     "column.interval": "95 % interval",
     # events
     "events.lead": "The newest hundred, as they are written to the log.",
@@ -257,7 +252,6 @@ TEXTS = {
     "column.range": "Range",
     # keys
     "keys.lead": "Each role may do what those before it may: viewer, recommender, reviewer, operator, admin.",
-    "keys.make": "New key",
     "keys.name": "Name",
     "keys.role": "Role",
     "keys.submit": "Make the key",

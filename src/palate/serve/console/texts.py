@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from palate.serve.console import english, chinese
+from palate.serve.console import chinese, english
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "palate_language"

@@ -66,7 +66,8 @@ class Visit:
 
     def at(self, path: str, **query: str) -> str:
         """The address of a page of the console."""
-        return self.request.scope.get("root_path", "") + path + (f"?{urlencode(query)}" if query else "")
+        root: str = self.request.scope.get("root_path", "")
+        return root + path + (f"?{urlencode(query)}" if query else "")
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page of HTML."""

@@ -1,5 +1,7 @@
 """Events as they arrive: the newest hundred, and those that came since for the script that asks each second."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from palate.serve import events as logged
@@ -19,7 +21,7 @@ def rows(visit: Visit) -> Response:
     return visit.page("events_rows.html", **_newest(visit))
 
 
-def _newest(visit: Visit) -> dict[str, object]:
+def _newest(visit: Visit) -> dict[str, Any]:
     found = logged.newest(visit.service.engine, NEWEST)
     return {"events": found, "last": found[0].seq if found else 0, "people": visit.may("operator")}
 

@@ -40,7 +40,10 @@ class Told:
     @property
     def bounds(self) -> tuple[float, float]:
         """What a drawing of the intervals spans, with a little room."""
-        low, high = min((one.low for one in self.recipes), default=0.0), max((one.high for one in self.recipes), default=1.0)
+        low, high = (
+            min((one.low for one in self.recipes), default=0.0),
+            max((one.high for one in self.recipes), default=1.0),
+        )
         room = (high - low) * 0.05
         return low - room, high + room
 

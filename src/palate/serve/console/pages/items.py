@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -32,9 +33,7 @@ def items(visit: Visit) -> Response:
         return visit.page("items.html", wanted=wanted, found=named, meant=_meant(visit, wanted), after=None)
     page = visit.service.item_ids(visit.asked("after") or None, SHOWN)
     found = [(one, _title(visit.service, one)) for one in page]
-    return visit.page(
-        "items.html", wanted="", found=found, meant=[], after=page[-1] if len(page) == SHOWN else None
-    )
+    return visit.page("items.html", wanted="", found=found, meant=[], after=page[-1] if len(page) == SHOWN else None)
 
 
 def item(visit: Visit) -> Response:
@@ -95,7 +94,7 @@ def _checked(form: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return body.item_id, attributes | {name: text for name, text in texts.items() if text}
 
 
-def _parts(service: Service, item_id: str, fields: Mapping[str, str]) -> dict[str, object]:
+def _parts(service: Service, item_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     rest = {name: text for name, text in fields.items() if name not in COLUMNS}
     return {
         "columns": {name: fields.get(name, "") for name in COLUMNS},
@@ -126,9 +125,7 @@ def _meant(visit: Visit, words: str) -> tuple[Shown, ...]:
 def _titled(service: Service, words: str) -> list[str]:
     """The ids of items whose title has the words in it, whatever their case, the changed ones first."""
     asked, items, posted = words.casefold(), service.live.model.data.items, service.state.items
-    fresh = [
-        one.id for one in posted.values() if not one.deleted and asked in one.fields.get("title", "").casefold()
-    ]
+    fresh = [one.id for one in posted.values() if not one.deleted and asked in one.fields.get("title", "").casefold()]
     known = [
         name
         for name, title in zip(items.ids.ids, items.title, strict=True)

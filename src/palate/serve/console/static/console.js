@@ -1,7 +1,11 @@
 // The strip of pages shows where one is. Events as they arrive: the rows are asked for each second while the page can be seen and is not paused.
 "use strict";
 
-document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+const here = document.querySelector("nav [aria-current]");
+if (here) {
+  const strip = here.closest("nav"); // not scrollIntoView: the tab key would go on from there
+  strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
+}
 
 const table = document.getElementById("events");
 if (table) watch(table, document.getElementById("pause"), document.getElementById("told"));
