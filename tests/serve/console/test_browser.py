@@ -42,7 +42,7 @@ def page(address, chromium) -> Iterator["sync_api.Page"]:
     """A phone's page; it must ask for nothing elsewhere, and nothing may go wrong in it."""
     asked, wrong = [], []
     page = chromium.new_page(locale="en-GB", viewport={"width": 390, "height": 844}, base_url=address)
-    page.set_default_timeout(5000)
+    page.set_default_timeout(10_000)
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -54,7 +54,8 @@ def page(address, chromium) -> Iterator["sync_api.Page"]:
 
 def test_a_person_signs_in_tries_a_list_edits_an_item_and_switches_the_language(page, service, secrets):
     page.goto("/console/")
-    page.keyboard.type(secrets["admin"])  # the field has the focus
+    page.locator("#key:focus").wait_for()
+    page.keyboard.type(secrets["admin"])
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/")
 

@@ -68,7 +68,7 @@ TEXTS = {
     "overview.hour_from": "60 分钟前",
     "overview.hour_to": "现在",
     "overview.latency": "各环节耗时",
-    "overview.latency_lead": "自服务启动以来的中位数（深色）与第 95 百分位（浅色）。",
+    "overview.latency_lead": "自服务启动以来的中位数（实色）与第 95 百分位（淡色）。",
     "overview.latency_chart": "中位数 {p50}，第 95 百分位 {p95}",
     "overview.routes": "各接口的请求",
     "overview.basis": "推荐依据",

@@ -68,7 +68,7 @@ TEXTS = {
     "overview.hour_from": "60 minutes ago",
     "overview.hour_to": "now",
     "overview.latency": "Latency by stage",
-    "overview.latency_lead": "Median (dark) and 95th of a hundred (light) since the service started.",
+    "overview.latency_lead": "Median (strong) and 95th of a hundred (faint) since the service started.",
     "overview.latency_chart": "median {p50}, 95th of a hundred {p95}",
     "overview.routes": "Requests by route",
     "overview.basis": "What lists rest on",

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from palate.errors import PalateError
 from palate.serve.console.pages import events, experiments, items, keys, overview, settings, sign, trying, versions
-from palate.serve.console.session import FORM, Session, Sessions, permitted, set_cookie
+from palate.serve.console.session import FORM, Sessions, permitted, set_cookie
 from palate.serve.console.static import static
 from palate.serve.console.texts import preferred
 from palate.serve.console.visit import Page, Versions, Visit
@@ -62,30 +62,20 @@ def _answering(
     async def answer(request: Request) -> Response:
         request.scope["route"] = replace(page, path=PLACE + page.path)  # by which requests are counted
         session = sessions.of(request)
+        key = service.keys.named(session.key_id) if session else None
+        csrf = session.csrf if session and key else request.cookies.get(FORM) or token_urlsafe(24)
         sent = await _form(request) if page.method == "POST" else {}
-        visit = _visit(request, service, registry, session, sent)
+        visit = Visit(request, service, registry, key, preferred(request), csrf, sent)
+        if key is not None:
+            request.scope["key_id"] = key.key_id
         response = await run_in_threadpool(_gate, page, visit)
-        if session is None and visit.csrf != request.cookies.get(FORM):
+        if key is None and visit.csrf != request.cookies.get(FORM):
             set_cookie(request, response, FORM, visit.csrf)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     return answer
-
-
-def _visit(
-    request: Request,
-    service: Service,
-    registry: Versions | None,
-    session: Session | None,
-    sent: dict[str, str],
-) -> Visit:
-    key = service.keys.named(session.key_id) if session else None
-    if key is not None:
-        request.scope["key_id"] = key.key_id
-    csrf = session.csrf if session else request.cookies.get(FORM) or token_urlsafe(24)
-    return Visit(request, service, registry, key, preferred(request), csrf, sent)
 
 
 def _gate(page: Page, visit: Visit) -> Response:

@@ -82,10 +82,16 @@ def _who(visit: Visit) -> str:
 
 
 def _row(name: str, state: str, card: Mapping[str, Any]) -> Row:
-    facts = {one: str(card[one]) for one in CARD if card.get(one) not in (None, "")}
+    facts = {one: _fact(one, str(card[one])) for one in CARD if card.get(one) not in (None, "")}
     gate = card.get("gate") or {}
-    told = " ".join([str(gate.get("verdict", "")), *map(str, gate.get("reasons", ()))]).strip()
+    told = ": ".join(
+        part for part in (str(gate.get("verdict", "")), " ".join(map(str, gate.get("reasons", ())))) if part
+    )
     return Row(name, state, facts, told, json.dumps(dict(card), indent=2, ensure_ascii=False, default=str))
+
+
+def _fact(name: str, value: str) -> str:
+    return value[:19].replace("T", " ") if name == "when" else value
 
 
 PAGES = (
