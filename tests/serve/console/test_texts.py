@@ -95,6 +95,12 @@ def test_the_language_is_switched_and_stays(admin):
     assert '<html lang="zh">' in admin.post("/language", to="xx", back="/console/").text
 
 
+def test_the_language_is_switched_on_what_became_of_a_form(admin):
+    page = admin.post("/keys/make", "/keys", name="", role="viewer")
+    assert page.status_code == 422
+    assert re.search(r'name="back" value="([^"]+)"', page.text)[1] == "/console/"
+
+
 def test_every_page_can_be_had_in_chinese(admin):
     admin.client.headers["accept-language"] = "zh"
     for path in ("/", "/try?by=text&for=cakes", "/items", "/item?id=i1", "/item/new", "/quality", "/versions"):

@@ -100,7 +100,7 @@ def _gate(page: Page, visit: Visit) -> Response:
 def _sign_in_first(page: Page, visit: Visit) -> Response:
     if page.method == "POST" or page.path == events.ROWS:
         return visit.sorry(401, visit.t("error.signed_out"))
-    return RedirectResponse(visit.at("/sign-in", back=visit.request.url.path), 303)
+    return RedirectResponse(visit.at("/sign-in", back=visit.here), 303)
 
 
 def _missing(visit: Visit) -> Response:

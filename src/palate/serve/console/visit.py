@@ -69,12 +69,18 @@ class Visit:
         root: str = self.request.scope.get("root_path", "")
         return root + path + (f"?{urlencode(query)}" if query else "")
 
+    @property
+    def here(self) -> str:
+        """The address to come back to: this page's, or the first one's where this is what became of a form."""
+        url = self.request.url
+        return (url.path + (f"?{url.query}" if url.query else "")) if self.request.method == "GET" else self.at("/")
+
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page of HTML."""
         done = self.asked("done")
         html = _environment().get_template(template).render(
             visit=self, t=self.t, at=self.at, named=self._named, charts=charts, form=form, languages=LANGUAGES,
-            here=self.request.url.path + (f"?{self.request.url.query}" if self.request.url.query else ""),
+            here=self.here,
             done=self.t(f"done.{done}") if known(f"done.{done}") else "", **values,
         )  # fmt: skip
         return HTMLResponse(html, status)

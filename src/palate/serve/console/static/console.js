@@ -1,10 +1,21 @@
-// The strip of pages shows where one is. Events as they arrive: the rows are asked for each second while the page can be seen and is not paused.
+// The strip of pages shows where one is; numbers stay fresh; events appear as they arrive. Hidden pages ask nothing.
 "use strict";
 
 const here = document.querySelector("nav [aria-current]");
 if (here) {
   const strip = here.closest("nav"); // not scrollIntoView: the tab key would go on from there
   strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
+}
+
+const main = document.querySelector("main[data-refresh]");
+if (main) setInterval(() => refresh(main), 1000 * Number(main.dataset.refresh));
+
+async function refresh(main) {
+  if (document.hidden) return;
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  main.replaceChildren(...page.querySelector("main").children);
 }
 
 const table = document.getElementById("events");
