@@ -59,6 +59,10 @@ def test_a_person_signs_in_tries_a_list_edits_an_item_and_switches_the_language(
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/")
 
+    service.tell([Event("e0", "u2", "i2", 1_700_000_000.0)]).result()
+    page.evaluate("refresh(main)")  # as it does every ten seconds
+    page.get_by_text("0 s ago").or_(page.get_by_text("1 s ago")).wait_for()
+
     page.get_by_role("link", name="Try it").click()
     page.get_by_label("User id, sentence or item id").fill("u1")
     page.get_by_role("button", name="Show the list").click()
