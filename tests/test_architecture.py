@@ -49,6 +49,7 @@ EDGES = {  # third-party package -> the rooms that may import it
     "fastapi": {"serve"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "aiohttp": {"serve"},
     "sqlalchemy": {"serve"},
     "alembic": {"serve"},
     "prometheus_client": {"serve"},

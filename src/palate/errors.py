@@ -10,6 +10,7 @@ PalateError
 ├── ConflictError        an id that already stands for something else
 ├── StoreError           a saved folder or database that is missing, damaged, refused or of another format
 │   └── FullError        no room left on the disk to write to
+├── VersionError         a version that is unknown, refused or no longer where it was thought to be
 ├── MissingExtraError    a feature whose optional packages are not installed
 ├── NotFittedError       a stage that was asked before it was fitted
 ├── ContractError        a stage that broke its contract (an invented item, a wrong shape)
@@ -58,6 +59,10 @@ class StoreError(PalateError):
 
 class FullError(StoreError):
     """There is no room left on the disk to write to; reading and deleting go on."""
+
+
+class VersionError(PalateError):
+    """A version of a served model is unknown, refused by the gate, or not what the caller thought is live."""
 
 
 class MissingExtraError(PalateError):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+FAILED = "personal_failed"  # of a listing that everybody is given, as the version could not make this person's
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -28,13 +30,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One item of a list."""
+    """One item of a list.
+
+    new: known by its text alone. team: the version that placed it, where a list is of two, else "".
+    """
 
     item_id: str
     title: str
     score: float
     reasons: tuple[str, ...] = ()
     new: bool = False
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Listing:
     """The answer to one Ask.
 
     basis: what it rests on: "history", "text", "history+text" or "popularity".
-    degraded: what was left out for want of time, () for the whole answer.
+    degraded: what was left out for want of time, or FAILED; () for the whole answer.
     timings: milliseconds by stage, of all that was answered together.
     """
 
@@ -51,3 +57,9 @@ class Listing:
     basis: str
     degraded: tuple[str, ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is empty, or holds several items that all have one score."""
+        scores = [one.score for one in self.items]
+        return not scores or (len(scores) > 1 and min(scores) == max(scores))

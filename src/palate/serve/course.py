@@ -85,11 +85,6 @@ class Expected:
         with self._turn:
             self._last, self._ms = {}, {}
 
-    @property
-    def whole_ms(self) -> float:
-        """All stages but explaining, which few requests ask for."""
-        return sum(ms for stage, ms in list(self._ms.items()) if stage != "explain")
-
     def left_out(self, room_ms: float, present: Sequence[str], order: Sequence[str]) -> tuple[str, ...] | None:
         """The stages to leave out, in the order of giving up, so that the rest fits; None where nothing does.
 

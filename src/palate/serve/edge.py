@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from palate.runtime import log
 from palate.serve.refusals import refusal
 from palate.serve.service import Service
 
@@ -19,7 +20,7 @@ _GIVEN = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 requests_log = logging.getLogger("palate.requests")
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     pass
 
 
@@ -39,7 +40,7 @@ class Edge:
             return
         start = perf_counter()
         scope["request_id"] = request_id = _request_id(scope)
-        status = 500
+        status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -54,8 +55,12 @@ class Edge:
         else:
             try:
                 await self._app(scope, self._bounded(scope, receive), sending)
-            except _TooLarge:
-                await self._too_large(request_id)(scope, receive, sending)
+            except Exception as error:
+                log.error("request %s failed", request_id, exc_info=error)
+                if status:
+                    raise  # half an answer is out
+                message = "this should not have happened; the log has the cause"
+                await refusal(request_id, 500, "bug", message)(scope, receive, sending)
         self._done(scope, status, perf_counter() - start)
 
     def _refused(self, scope: Scope) -> Any:
@@ -85,7 +90,8 @@ class Edge:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._most:
-                raise _TooLarge
+                scope["refused"] = self._too_large(scope["request_id"])  # what reads the body hides what it raises
+                raise _TooLargeError
             return message
 
         return receiving

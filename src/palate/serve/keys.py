@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from palate.errors import ConfigError, UnknownIdError
+from palate.runtime import log
 from palate.serve.tables import keys
 
 ROLES = ("viewer", "recommender", "reviewer", "operator", "admin")  # each may do what those before it may
@@ -33,7 +35,7 @@ class Key:
 
 
 class Keys:
-    """The keys of a database, remembered for FRESH_S seconds."""
+    """The keys of a database, remembered for FRESH_S seconds, and while the database does not answer."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -66,9 +68,13 @@ class Keys:
     def _fresh(self) -> Mapping[str, Key]:
         with self._turn:
             if monotonic() - self._read > FRESH_S:
-                with self._engine.connect() as connection:
-                    rows = connection.execute(select(keys)).all()
-                self._known = {row.hash: Key(row.key_id, row.name, row.role, row.made, row.revoked) for row in rows}
+                try:
+                    with self._engine.connect() as connection:
+                        rows = connection.execute(select(keys)).all()
+                except DBAPIError as error:
+                    log.error("keys stay as they were: %s", error.orig)
+                else:
+                    self._known = {row.hash: Key(row.key_id, row.name, row.role, row.made, row.revoked) for row in rows}
                 self._read = monotonic()
             return self._known
 

@@ -6,23 +6,34 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from palate.errors import ConfigError, ConflictError, FullError, OverloadError, PalateError, StoreError, UnknownIdError
+from palate.errors import (
+    ConfigError,
+    ConflictError,
+    FullError,
+    OverloadError,
+    PalateError,
+    StoreError,
+    UnknownIdError,
+    VersionError,
+)
 from palate.runtime import log
 from palate.serve.schemas import Refusal
 
 STATUS: Mapping[type[PalateError], tuple[int, str]] = {
     UnknownIdError: (404, "unknown"),
     ConflictError: (409, "conflict"),
+    VersionError: (409, "version"),
     ConfigError: (422, "invalid"),
     OverloadError: (503, "overloaded"),
     FullError: (507, "disk_full"),
     StoreError: (503, "store"),
 }
 MEANING = {
-    400: "The body is not JSON.",
+    405: "Another method than the path has.",
     401: "No key, or one that is not known.",
     403: "The key's role may not do this.",
     404: "An id that is not known.",
@@ -81,19 +92,24 @@ def handled(app: FastAPI) -> None:
 
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(found := request.scope.get("refused"), Response):
+            return found
+        if error.status_code == 400:  # a body that no parser could read
+            return refusal(_id(request), 422, "not_json", "body: not JSON that can be read", ("body",))
         answer = refusal(_id(request), error.status_code, "http", str(error.detail))
         answer.headers.update(dict(error.headers or {}))
         return answer
 
-    async def bug(request: Request, error: Exception) -> Response:
-        log.error("a request failed: %s %s", request.method, request.scope.get("route_name", "?"), exc_info=error)
-        return refusal(_id(request), 500, "bug", "this should not have happened; the log has the cause")
+    async def database(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DBAPIError)
+        log.error("the database refused a read: %s", error.orig)
+        return refusal(_id(request), 503, "store", "the database does not answer; ask again in a moment", (), 1.0)
 
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(DBAPIError, database)
     app.add_exception_handler(PalateError, expected)
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(HTTPException, plain)
-    app.add_exception_handler(Exception, bug)
 
 
 def _id(request: Request) -> str:

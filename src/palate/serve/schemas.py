@@ -239,6 +239,42 @@ class About(BaseModel):
     events_since_training: int
 
 
+class VersionAnswer(BaseModel):
+    """A version of the model, and what is known of it."""
+
+    version: str
+    state: str = Field(description="live, previous, canary, idle or damaged.")
+    share: float | None = Field(description="The share of users that a canary answers.")
+    card: dict[str, Any] = Field(description="Where it comes from and what the gate found.")
+
+
+class WhyBody(Body):
+    """A reason, for the audit."""
+
+    why: Words = ""
+
+
+class PromoteBody(WhyBody):
+    """Whether to go against the gate, which the audit then tells."""
+
+    force: bool = False
+
+
+class CanaryBody(PromoteBody):
+    """A version, and the share of users that it is to answer."""
+
+    version: Id
+    share: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+
+
+class Moved(BaseModel):
+    """Which versions answer now."""
+
+    live: str | None
+    previous: str | None
+    canary: str | None
+
+
 class KeyBody(Body):
     """A key to be made."""
 

@@ -5,46 +5,40 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
-from sqlalchemy import insert, make_url
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
-from palate.errors import FullError, OverloadError, UnknownIdError
+from palate.errors import ContractError, FullError, PalateError, StoreError, UnknownIdError
 from palate.model import Model
 from palate.serve import directory
 from palate.serve import entries as stored
 from palate.serve import events as logged
-from palate.serve.asks import Ask, Listing
+from palate.serve.aliases import Aliases
+from palate.serve.asks import FAILED, Ask, Listing
 from palate.serve.counters import Counters
-from palate.serve.database import opened
-from palate.serve.desk import Desk, Waiting
+from palate.serve.database import opened, overwrite
+from palate.serve.desk import PATIENCE, Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
 from palate.serve.keys import Keys
 from palate.serve.rates import Rates
 from palate.serve.settings import ServeConfig
+from palate.serve.shown import Shown
 from palate.serve.state import State
-from palate.serve.tables import exposures
 from palate.serve.version import Version
+from palate.serve.watch import Watch, WatchConfig
 from palate.serve.writer import Writer
 
 T = TypeVar("T")
 REMEMBERED = 20_000  # lists
 READ_S = 1.0  # how long a post waits for lists to hold what was posted
 WARM = 5  # users who are answered before the service is ready
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Which version answers whom. canary: a version and the share of users that it answers."""
-
-    live: Version
-    canary: Version | None = None
-    share: float = 0.0
 
 
 class Service:
@@ -54,7 +48,10 @@ class Service:
     """
 
     def __init__(self, config: ServeConfig, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder}: {error.strerror}; name a folder for the state that may be written") from None
         self.config, self.folder = config, folder
         self.counters = Counters()
         self.state = State()
@@ -62,20 +59,26 @@ class Service:
         self.keys = Keys(self.engine)
         self.rates = Rates(config.rate)
         self.writer = Writer(self.engine, waiting=config.writes_waiting)
+        self._shown = Shown(self.writer, self.counters.refused.labels("exposure").inc)
         self.desk = Desk(waiting=config.waiting, together=config.together, order=config.order, told=self._count_answer)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)
         self._turn = threading.Lock()
+        self.watch = Watch(WatchConfig(window_s=config.watch_s))
         self.versions: dict[str, Version] = {}
-        self.shares: Shares | None = None
+        self.aliases = Aliases()
         self.ready = False
         self._restore()
 
     def _restore(self) -> None:
-        """The state as the database has it."""
-        self.state.changed_items(stored.all_of(self.engine, "item"))
-        self.state.changed_users(stored.all_of(self.engine, "user"))
-        self.state.happened(logged.since(self.engine, 0))
+        """The state as the database has it. Raises StoreError where it cannot be read."""
+        try:
+            self.state.changed_items(stored.all_of(self.engine, "item"))
+            self.state.changed_users(stored.all_of(self.engine, "user"))
+            self.state.happened(logged.since(self.engine, 0))
+        except (DBAPIError, ValueError) as error:
+            place = self.engine.url.render_as_string(hide_password=True)
+            raise StoreError(f"database {place}: {getattr(error, 'orig', error)}; restore it from a backup") from None
 
     def open_version(self, name: str, model: Model) -> Version:
         """A version brought up to date with the state and warmed up; it answers nobody yet."""
@@ -84,27 +87,34 @@ class Service:
         self.versions[name] = version
         return version
 
-    def serve(self, live: Version, canary: Version | None = None, share: float = 0.0) -> None:
-        """From now on these answer, in one step; versions that are neither stay at hand until `drop`."""
-        self.shares = Shares(live, canary, share)
+    def serve(self, live: Version) -> None:
+        """From now on this version answers everybody."""
+        self.follow(Aliases(live=live.name))
+
+    def follow(self, aliases: Aliases) -> None:
+        """From now on these answer, in one step; open versions that have no part in it are let go of.
+
+        The live one must be open.
+        """
+        live = self.versions[aliases.live or ""]
+        self.aliases = aliases
         self.counters.annex.set(len(live.annex))
         self.ready = True
-
-    def drop(self, keep: Sequence[str]) -> None:
-        """Let go of the versions that are not named."""
-        for name in [name for name in self.versions if name not in keep]:
+        named = {aliases.live, aliases.previous, aliases.canary.version if aliases.canary else None}
+        for name in [name for name in self.versions if name not in named]:
             del self.versions[name]
 
     @property
     def live(self) -> Version:
         """The version that answers most. Raises UnknownIdError before there is one."""
-        if self.shares is None:
+        live = self.versions.get(self.aliases.live or "")
+        if live is None:
             raise UnknownIdError("no version is live yet; publish one")
-        return self.shares.live
+        return live
 
     def chosen(self, user_id: str | None) -> Version:
-        """The version that answers a user, the same one each time."""
-        return self.live
+        """The version that answers a user, the same one each time while the aliases stay."""
+        return self.versions.get(self.aliases.version_for(user_id) or "", self.live)
 
     def recommend(self, ask: Ask, deadline: float, version: Version | None = None) -> "Future[Listing]":
         """A list by that time (of the monotonic clock). Raises OverloadError at once where it could not be had."""
@@ -159,7 +169,8 @@ class Service:
     def erase(self, user_id: str) -> "Future[dict[str, int]]":
         """Remove a person from the log, what was posted of them and what is remembered; how many rows of each.
 
-        Models read nothing of them any more, and the next training leaves them out.
+        Models read nothing of them any more, and the next training leaves them out. The future fails with StoreError
+        where bytes of what was removed still stand in the file (see `palate.serve.database.overwrite`).
         """
         mark = Entry(user_id, {}, deleted=True, changed=time())
 
@@ -169,24 +180,30 @@ class Service:
             return gone
 
         def then(_: dict[str, int]) -> None:
-            self.state.changed_users([mark])
+            self.state.erased(mark)
             with self._turn:
                 self._cache.clear()
+            overwrite(self.engine)
 
+        self._shown.write()  # what was shown to them and is not written yet is removed too
         return self.writer.submit(work, then)
 
-    def exposed(self, request_id: str, ask: Ask, listing: Listing, arm: str = "") -> None:
+    def beside(self, ask: Ask) -> Version | None:
+        """The canary, where its list is to be interleaved with the live version's for this ask."""
+        chosen = self.chosen(ask.user_id if ask.personal else None)
+        whole = ask.candidates is None
+        return chosen if self.config.interleave and whole and chosen is not self.live else None
+
+    def exposed(self, request_id: str, ask: Ask, listing: Listing) -> None:
         """Log which list was shown to whom; it is not waited for."""
         if not self.config.exposures or ask.user_id is None or not ask.personal:
             return
         row = {
             "request_id": request_id, "user_id": ask.user_id, "time": time(), "version": listing.version,
-            "arm": arm or listing.version, "items": [one.item_id for one in listing.items],
+            "arm": listing.version, "items": [one.item_id for one in listing.items],
+            "teams": [one.team for one in listing.items] if any(one.team for one in listing.items) else [],
         }  # fmt: skip
-        try:
-            self.writer.submit(lambda connection: connection.execute(insert(exposures).values(row)) and None)
-        except OverloadError:  # events go first
-            self.counters.refused.labels("exposure").inc()
+        self._shown.add(row)
 
     async def has_read_on(self) -> bool:
         """Whether versions read what is posted by now within a second; they go on reading afterwards."""
@@ -221,14 +238,16 @@ class Service:
 
     @property
     def busy(self) -> bool:
-        """Whether another request for a list would be refused."""
-        return self.desk.waiting >= self.config.waiting
+        """Whether another request for a list, of the usual deadline, would be refused."""
+        config = self.config
+        return self.desk.waiting >= config.waiting or self.desk.wait_s > PATIENCE * config.deadline_ms / 1000
 
     def close(self) -> None:
         """Answer what waits, write what waits, then stop."""
         self.ready = False
         self.desk.close()
         self._reader.shutdown()
+        self._shown.close()
         self.writer.close()
         self.engine.dispose()
 
@@ -252,7 +271,8 @@ class Service:
         events = self.state.events_of(ask.user_id) if ask.user_id and ask.personal else ()
         entry = self.state.user(ask.user_id) if ask.user_id and ask.personal else None
         newest = events[-1].event_id if events else ""
-        return version.name, ask, len(events), newest, entry and entry.changed, self.state.item_changes
+        read = version.caught_up, self.state.item_changes  # a list made before a change was read does not stand for it
+        return version.name, ask, len(events), newest, entry and entry.changed, read
 
     def _remember(self, key: Any, done: "Future[Listing]") -> None:
         if done.cancelled() or done.exception() or done.result().degraded:
@@ -271,8 +291,13 @@ class Service:
             for ask in asks:
                 self.desk.submit(version, ask, far).result()
         version.crowd(Ask())
+        version.wake()
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
+        if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):
+            well = isinstance(outcome, Listing) and FAILED not in outcome.degraded
+            says_nothing = isinstance(outcome, Listing) and outcome.says_nothing
+            self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=says_nothing)
         if one.version.name not in self.versions:
             return  # it warms up
         if isinstance(outcome, Listing):

@@ -34,6 +34,10 @@ class ServeConfig:
     )
     reserve_mb: int = option(200, "Megabytes of the disk that are left free: below, writes are refused.", low=0)
     exposures: bool = option(True, "Log which lists were shown, which comparisons of versions need.")
+    interleave: bool = option(
+        False, "Who is in a canary's share gets one list that it and the live version drafted in turn, which tells "
+        "with fewer people which of them is better.",
+    )  # fmt: skip
     retrain_events: int = option(0, "Train anew after so many events; 0 never.", low=0)
     retrain_hours: float = option(0.0, "Train anew after so many hours, if anything happened; 0 never.", low=0.0)
     retrain_budget_s: float = option(1800.0, "Seconds that training anew may take, about.", low=10.0)

@@ -1,6 +1,8 @@
 """What has happened since the models were trained, in memory: each person's events, changed items, changed people."""
 
 import threading
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from palate.serve.entries import Entry
@@ -21,7 +23,7 @@ class State:
         self._items: dict[str, Entry] = {}
         self._users: dict[str, Entry] = {}
         self._item_changes = 0
-        self._last_seq = 0
+        self._places = array("q")  # of every event in the server's order
 
     def happened(self, events: Iterable[Event]) -> None:
         """Take in events that were not there before."""
@@ -29,7 +31,7 @@ class State:
             for one in events:
                 known = self._events.get(one.user_id, ())
                 self._events[one.user_id] = tuple(sorted((*known, one), key=_by_clock))
-                self._last_seq = max(self._last_seq, one.seq)
+                self._places.append(one.seq)
 
     def changed_items(self, entries: Iterable[Entry]) -> None:
         """Take in items as they are now."""
@@ -38,12 +40,15 @@ class State:
             self._item_changes += 1
 
     def changed_users(self, entries: Iterable[Entry]) -> None:
-        """Take in people as they are now; of one who is deleted nothing is kept."""
+        """Take in people as they are now."""
         with self._turn:
-            for one in entries:
-                self._users[one.id] = one
-                if one.deleted and not one.fields:
-                    self._events.pop(one.id, None)
+            self._users.update({one.id: one for one in entries})
+
+    def erased(self, mark: Entry) -> None:
+        """Keep nothing of someone but the mark that they are not to be known."""
+        with self._turn:
+            self._users[mark.id] = mark
+            self._events.pop(mark.id, None)
 
     def events_of(self, user_id: str) -> tuple[Event, ...]:
         """In the order of the client's clock."""
@@ -70,7 +75,11 @@ class State:
     @property
     def last_seq(self) -> int:
         """The place of the newest event in the server's order."""
-        return self._last_seq
+        return self._places[-1] if self._places else 0
+
+    def count_after(self, seq: int) -> int:
+        """How many events came after a place in the server's order, which has gaps where events were sent again."""
+        return len(self._places) - bisect_right(self._places, seq)
 
 
 def _by_clock(event: Event) -> tuple[float, str]:

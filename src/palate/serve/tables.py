@@ -54,6 +54,7 @@ exposures = Table(
     Column("version", String(64), nullable=False),
     Column("arm", String(64), nullable=False),
     Column("items", JSON, nullable=False),
+    Column("teams", JSON, nullable=False),
 )
 
 # Who may do what; a key itself is never kept, only its hash.

@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from palate import build
+from palate.data.grow import liked_from
 from palate.errors import ConfigError, UnknownIdError
 from palate.explain.narrate import sentence
 from palate.model import Model
@@ -22,9 +23,11 @@ from palate.serve.course import stage_name
 from palate.serve.listening import listening
 from palate.serve.merge import merged
 from palate.serve.state import State
+from palate.serve.trained import Training
 from palate.types import NO_ITEM, STRANGER, Answer, Bools, Ints, Queries, Ragged, Slate
 
 CROWD = 1000  # items of the list for everybody
+SPARE = 50  # items beyond a list's length, at most
 MARKS = 256  # masks of attribute values that are remembered
 EVERY = 10  # of so many places one is an item's that nobody liked yet, where the model does not say how many
 
@@ -42,21 +45,22 @@ class _Told:
 class Version:
     """A model beside the state: a person's list changes with each event, an item is found as soon as it is posted.
 
-    A history is what the model was trained on, then what was logged since (`since`, a place in the server's order, and
-    `trained`, unix seconds of its clock). Items that it was not trained on are known by their texts (see `Annex`) and
-    merged into its lists (see `merged`). A person who was deleted, and whoever asks not to be known, is a stranger.
+    A history is what the model was trained on, then what was logged since. Items that it was not trained on are known
+    by their texts (see `Annex`) and merged into its lists (see `merged`). A person who was deleted, and whoever asks
+    not to be known, is a stranger.
+
+    caught_up: how many changes of items the annex holds
     """
 
     def __init__(self, name: str, model: Model, state: State) -> None:
         self.name = name
         self.model = model
-        self.since = int(model.about.get("log_sequence", 0))
-        self.trained = float(model.about.get("log_time", 0.0))
+        self.training = Training.of(model)
         self.recommender: Recommender = listening(model.recommender)
         self.reader = _reader(self.recommender, model)
         self.annex = Annex(model.data.n_items)
         self._state = state
-        self._caught_up = -1
+        self.caught_up = -1
         self._turn = threading.Lock()
         self._marks: LRUCache[tuple[str, str], Bools] = LRUCache(MARKS)
         self._gone = np.zeros(model.data.n_items, np.bool_)
@@ -66,27 +70,32 @@ class Version:
         """Take in the items that changed since the last time."""
         with self._turn:
             changes, entries = self._state.item_changes, self._state.items
-            if changes == self._caught_up:
+            if changes == self.caught_up:
                 return
             held = {one.id: one for one in self.annex.entries}
             ids = self.model.data.items.ids
             fresh = [
                 one
                 for one in entries.values()
-                if one.changed > self.trained and (one.deleted or held.get(one.id) is not one)
+                if one.changed > self.training.began and (one.deleted or held.get(one.id) is not one)
             ]
             if self.reader:
                 self.annex = self.annex.taking_in(fresh, ids, self.reader)
             gone = np.zeros(len(ids), np.bool_)
             gone[[ids.row(one.id) for one in entries.values() if one.deleted and one.id in ids]] = True
-            self._gone, self._caught_up = gone, changes
+            self._gone, self.caught_up = gone, changes
+
+    def wake(self) -> None:
+        """Load what reads items' texts, so that the first one posted need not wait for it."""
+        if self.reader:
+            self.reader.encoder.encode(["an item"], role="item")
 
     def stages(self, *, explain: bool) -> tuple[str, ...]:
         """The stages that an ask goes through."""
         rankers = tuple(stage_name(one) for one in self.recommender.rankers)
         return ("retrieve", *rankers, "guard", *(("explain",) if explain else ()))
 
-    def crowd(self, ask: Ask) -> Listing:
+    def crowd(self, ask: Ask, why: str = "personal_deadline") -> Listing:
         """What everybody is given, made beforehand, less what this person had: an answer that takes no time."""
         told, mask = self._told(ask), self._eligible(ask)
         had = () if ask.include_seen else told.seen
@@ -99,7 +108,7 @@ class Version:
             Shown(self.annex.id(int(row), self._ids), self.title(int(row)), float(-place))
             for place, row in enumerate(rows[: ask.k])
         )
-        return Listing(self.name, shown, "popularity", ("personal_deadline",))
+        return Listing(self.name, shown, "popularity", (why,))
 
     def knows(self, item_id: str) -> bool:
         """Whether an item can be shown or named in a history."""
@@ -122,7 +131,8 @@ class Version:
             answer = self._ranked(recommender, queries, rows[rows < known])
             shown = np.isin(annex.rows, rows)
         else:
-            answer = recommender.recommend(queries, k, explain=first.explain)
+            spare = min(int((annex.rows < known).sum()), SPARE)  # for those that were rewritten and may have to go
+            answer = recommender.recommend(queries, k + spare, explain=first.explain)
             shown = annex.permitted(first.where) & self._allowed(annex.rows, first)
         return [
             self._listing(ask, one, answer, place, shown, degraded)
@@ -195,7 +205,7 @@ class Version:
             return _Told(STRANGER, named, named, ask.text or self._new_words(named))
         data, user_id = self.model.data, ask.user_id
         entry = self._state.user(user_id)
-        erased = entry is not None and entry.deleted and entry.changed > self.trained
+        erased = entry is not None and entry.deleted and entry.changed > self.training.began
         user = STRANGER if erased or user_id not in data.users.ids else data.users.ids.row(user_id)
         liked, had = self._logged(user_id)
         if user != STRANGER:
@@ -216,7 +226,7 @@ class Version:
         pairs = [
             (row, self._likes(event.value))
             for event in self._state.events_of(user_id)
-            if event.seq > self.since and (row := self.annex.row(event.item_id, self._ids)) is not None
+            if self.training.without(event) and (row := self.annex.row(event.item_id, self._ids)) is not None
         ]
         liked = np.array([row for row, good in pairs if good], np.int32)
         return liked, np.array([row for row, _ in pairs], np.int32)
@@ -227,8 +237,7 @@ class Version:
     @cached_property
     def _threshold(self) -> float | None:
         """The value from which an event counts as liked, as in the data the model was trained on; None is always."""
-        events = self.model.data.events
-        return None if events.liked.all() or not events.liked.any() else float(events.value[events.liked].min())
+        return liked_from(self.model.data.events)
 
     def _queries(self, told: Sequence[_Told], first: Ask) -> Queries:
         """The asks as the model can read them: rows of its catalogue alone."""

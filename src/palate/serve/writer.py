@@ -14,6 +14,7 @@ from palate.errors import FullError, OverloadError, StoreError
 from palate.runtime import log
 
 R = TypeVar("R")
+FULL = ("disk is full", "No space left")  # as SQLite and PostgreSQL say it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,18 +37,20 @@ class Writer:
         self._together = together
         self._jobs: Queue[_Job | None] = Queue(maxsize=waiting)
         self._closed = False
+        self._turn = threading.Lock()  # nothing comes behind the end of the queue
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Connection], R], then: Callable[[R], None] = lambda _: None) -> "Future[R]":
         """The result of `work`, once it is committed. Raises OverloadError at once where too many wait already."""
-        if self._closed:
-            raise OverloadError("the event log is closing; send it again in a moment")
         job = _Job(work, then, Future())
-        try:
-            self._jobs.put_nowait(job)
-        except Full:
-            raise OverloadError("too many writes are waiting; send it again in a moment") from None
+        with self._turn:
+            if self._closed:
+                raise OverloadError("the event log is closing; send it again in a moment")
+            try:
+                self._jobs.put_nowait(job)
+            except Full:
+                raise OverloadError("too many writes are waiting; send it again in a moment") from None
         return job.done
 
     @property
@@ -57,10 +60,11 @@ class Writer:
 
     def close(self) -> None:
         """Finish what waits, then stop."""
-        if not self._closed:
-            self._closed = True
+        with self._turn:
+            first, self._closed = not self._closed, True
+        if first:
             self._jobs.put(None)
-            self._thread.join()
+        self._thread.join()
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -90,12 +94,13 @@ class Writer:
                         raise  # the database's trouble, not the job's
                     except Exception as error:  # noqa: BLE001 - it is the asker's, who gets it from the future
                         job.done.set_exception(error)
-        except DBAPIError as error:
-            log.error("the database refused a write: %s", error.orig)
-            kind = FullError if "full" in str(error.orig) else StoreError
+        except Exception as error:  # noqa: BLE001 - the thread that writes must go on
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            log.error("the database refused a write: %s", cause)
+            kind = FullError if any(one in str(cause) for one in FULL) else StoreError
             for job in jobs:
                 if not job.done.done():
-                    job.done.set_exception(kind(f"the database refused the write: {error.orig}"))
+                    job.done.set_exception(kind(f"the database refused the write: {cause}"))
             return
         for job, result in told:
             try:

@@ -91,6 +91,7 @@ TEXTS = {
     "basis.history+text": "历史行为与文本",
     "basis.popularity": "热门程度",
     "what.personal_deadline": "全部个性化内容：返回了面向所有人的列表",
+    "what.personal_failed": "全部个性化内容：版本出错，返回了面向所有人的列表",
     "what.explain_deadline": "推荐理由",
     "what.llm_deadline": "语言模型排序",
     "what.cross-encoder_deadline": "交叉编码器排序",

@@ -91,6 +91,7 @@ TEXTS = {
     "basis.history+text": "history and text",
     "basis.popularity": "popularity",
     "what.personal_deadline": "everything personal: the list for everybody was given",
+    "what.personal_failed": "everything personal: the version failed, and the list for everybody was given",
     "what.explain_deadline": "reasons",
     "what.llm_deadline": "the language model's order",
     "what.cross-encoder_deadline": "the cross-encoder's order",

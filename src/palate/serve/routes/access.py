@@ -18,7 +18,7 @@ WRITE_S = 10.0  # how long a write may take before the client is told to send it
 _bearer = HTTPBearer(auto_error=False, description="An API key, as `palate keys make` gives it.")
 
 
-def the_service(request: Request) -> Service:
+async def the_service(request: Request) -> Service:  # what is not async would run in another thread
     """The service behind the application; refuses while it starts."""
     service: Service = request.app.state.service
     if not service.ready:
@@ -47,6 +47,11 @@ def allowed(role: str) -> Any:
 
     key_of.role = role  # type: ignore[attr-defined]
     return Depends(key_of)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """What work that reads or writes files comes to, done beside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 async def written(work: Callable[[], "Future[T]"]) -> T:

@@ -41,13 +41,12 @@ async def about(service: TheService) -> About:
     """Which software and which version of the model answer."""
     live = service.live
     data = live.model.data
-    since = service.state.last_seq - live.since
     return About(
         palate=installed("palate"),
         version=live.name,
         items=data.n_items,
         users=data.n_users,
-        events_since_training=max(0, since),
+        events_since_training=service.state.count_after(live.training.sequence),
     )
 
 

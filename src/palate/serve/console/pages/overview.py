@@ -36,7 +36,7 @@ def overview(visit: Visit) -> Response:
         refused=measures.by(counters.refused, "why"),
         waiting=service.desk.waiting,
         last_event=last,
-        since=max(0, service.state.last_seq - live.since),
+        since=service.state.count_after(live.training.sequence),
         new_items=len(live.annex),
         now=time(),
     )

@@ -104,7 +104,7 @@ def _past(visit: Visit, user_id: str) -> list[str]:
     if user_id in data.users.ids:
         history = data.queries(data.users.ids.rows([user_id])).histories[0]
         before = [live.title(int(row)) for row in history[-PAST:]]
-    since = [one.item_id for one in service.state.events_of(user_id) if one.seq > live.since][-PAST:]
+    since = [one.item_id for one in service.state.events_of(user_id) if live.training.without(one)][-PAST:]
     told = [_title(live, item_id) for item_id in since]
     return [*before, *told][::-1][:PAST]
 

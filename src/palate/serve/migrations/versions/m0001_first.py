@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(64), nullable=False),
         sa.Column("arm", sa.String(64), nullable=False),
         sa.Column("items", sa.JSON, nullable=False),
+        sa.Column("teams", sa.JSON, nullable=False),
     )
     op.create_table(
         "keys",
