@@ -53,6 +53,8 @@ EDGES = {  # third-party package -> the rooms that may import it
     "sqlalchemy": {"serve"},
     "alembic": {"serve"},
     "prometheus_client": {"serve"},
+    "jinja2": {"serve"},
+    "markupsafe": {"serve"},
     "ray": {"scale"},
     "matplotlib": {"evaluation"},
     "implicit": {"retrieve/ials"},

@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from palate.serve.console.follow import Followed
+from palate.serve.console.mount import console_routes
 from palate.serve.edge import Edge
 from palate.serve.lineup import Lineup
 from palate.serve.refusals import handled
@@ -45,5 +47,6 @@ def application(service: Service, lineup: Lineup | None = None, schedule: Schedu
     handled(app)
     for part in (lists, events, catalogue, people, versions, keys, health):
         app.include_router(part.router)
+    app.router.routes.append(console_routes(service, Followed(lineup) if lineup else None))
     app.add_middleware(Edge, service=service)
     return app

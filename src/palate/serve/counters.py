@@ -4,6 +4,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from palate.serve.pulse import Pulse
+
 SECONDS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.045, 0.06, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -12,11 +14,16 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.pulse = Pulse()
         own: dict[str, Any] = {"registry": self.registry}
         self.requests = Counter("palate_requests", "Requests by route and status.", ("route", "status"), **own)
         self.latency = Histogram("palate_request_seconds", "Time of a request.", ("route",), buckets=SECONDS, **own)
         self.stages = Histogram(
-            "palate_stage_seconds", "Time of a stage of a batch.", ("stage",), buckets=SECONDS, **own
+            "palate_stage_seconds",
+            "Time of a stage of a list, which lists of one batch share.",
+            ("stage",),
+            buckets=SECONDS,
+            **own,
         )
         self.lists = Counter("palate_lists", "Lists by version and basis.", ("version", "basis"), **own)
         self.degraded = Counter("palate_degraded", "Lists with something left out, by what.", ("what",), **own)

@@ -101,6 +101,8 @@ class Edge:
         counters = self._service.counters
         counters.requests.labels(route, str(status)).inc()
         counters.latency.labels(route).observe(seconds)
+        if scope["path"].startswith("/v1/"):
+            counters.pulse.count(failed=status >= 500)
         if requests_log.isEnabledFor(logging.INFO):
             line = {"request_id": scope["request_id"], "route": route, "method": scope["method"], "status": status,
                     "ms": round(seconds * 1000, 2), "key": scope.get("key_id", "")}  # fmt: skip

@@ -52,6 +52,10 @@ class Keys:
                 found = key
         return None if found is None or found.revoked else found
 
+    def named(self, key_id: str) -> Key | None:
+        """The key of that id; None where there is none, or it is revoked."""
+        return next((key for key in self._fresh().values() if key.key_id == key_id and not key.revoked), None)
+
     def all(self) -> list[Key]:
         """Every key, revoked ones too, the oldest first."""
         self.forget()

@@ -298,7 +298,11 @@ class Service:
             well = isinstance(outcome, Listing) and FAILED not in outcome.degraded
             says_nothing = isinstance(outcome, Listing) and outcome.says_nothing
             self.watch.feed(one.version.name, monotonic(), ok=well, latency_ms=ms, degenerate=says_nothing)
+        if one.version.name not in self.versions:
+            return  # it warms up
         if isinstance(outcome, Listing):
             self.counters.lists.labels(outcome.version, outcome.basis).inc()
+            for stage, took_ms in outcome.timings:
+                self.counters.stages.labels(stage).observe(took_ms / 1000)
             for what in outcome.degraded:
                 self.counters.degraded.labels(what).inc()
