@@ -1,10 +1,7 @@
 """The checkerboard behind a console: a service over a small model, a key of each role, a browser's way to sign in."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -22,24 +19,7 @@ from palate.serve import keys
 from palate.serve.app import application
 from palate.serve.service import Service
 from palate.serve.settings import ServeConfig
-
-
-@dataclass(frozen=True)
-class Browser:
-    """A client that repeats the token of the page it was shown last, as a browser's form does."""
-
-    client: TestClient
-
-    def get(self, path: str) -> httpx.Response:
-        return self.client.get(f"/console{path}")
-
-    def post(self, path: str, page: str = "/", **form: str) -> httpx.Response:
-        token = re.search(r'name="csrf" value="([^"]+)"', self.get(page).text)
-        assert token
-        return self.client.post(f"/console{path}", data={"csrf": token[1], **form})
-
-    def sign_in(self, secret: str) -> httpx.Response:
-        return self.post("/sign-in", "/sign-in", key=secret)
+from serve.console.browsing import Browser
 
 
 @pytest.fixture(scope="session")

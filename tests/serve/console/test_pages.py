@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 
 import pytest
@@ -14,6 +14,9 @@ from palate.serve.app import application
 from palate.serve.console.mount import console_routes
 from palate.serve.console.quality import findings
 from palate.serve.events import Event
+from palate.serve.lineup import Lineup
+from palate.serve.registry import Registry
+from serve.console.browsing import Browser
 
 EVIL = "<script>alert(1)</script>"
 
@@ -345,3 +348,27 @@ def test_static_files_come_with_their_kind_and_nothing_else_does(browser):
 def test_behind_a_prefix_links_lead_back_through_it(service, secrets):
     with TestClient(application(service), base_url="http://127.0.0.1", root_path="/shop") as client:
         assert 'action="/shop/console/sign-in"' in client.get("/shop/console/sign-in").text
+
+
+def test_the_service_follows_the_registry_that_the_page_moves(service, small_model, secrets):
+    registry = Registry(service.folder)
+    first = registry.publish(small_model)
+    registry.promote(first, force=True)
+    second = registry.publish(replace(small_model, about={"recipe": "another"}))
+    lineup = Lineup(service, registry)
+    lineup.start(None)
+    with TestClient(application(service, lineup), base_url="http://127.0.0.1") as client:
+        browser = Browser(client)
+        browser.sign_in(secrets["operator"])
+        told = body(browser.get("/versions"))
+        assert f"{second} idle Recipe another" in told
+        assert f"{first} live Recipe small" in told
+        refused = browser.post("/versions/promote", "/versions", id=second)
+        assert refused.status_code == 409
+        assert "it was not judged against" in refused.text
+        registry.promote(second, force=True)
+        lineup.look()
+        assert service.live.name == second
+        browser.post("/versions/roll-back", "/versions")
+        assert service.live.name == first
+        assert registry.audit()[-1]["who"].startswith("operator (")
