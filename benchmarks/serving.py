@@ -12,6 +12,7 @@ import argparse
 import http.client
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -106,6 +107,7 @@ def measure(given: argparse.Namespace) -> None:
     for name in given.parts or PARTS[:-1]:
         place = Place(given, model, given.work / "state" / f"{name}-{int(time.time())}")
         kept[name] = made[name](place) | {"load average before": round(os.getloadavg()[0], 2)}
+        shutil.rmtree(place.state)  # every service publishes a copy of the model
         print(name, json.dumps(kept[name]), flush=True)
         given.out.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf8")
     if not given.small:
