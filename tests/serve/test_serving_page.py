@@ -1,4 +1,4 @@
-"""docs/serving.md: its lines work as printed, and its tables say what the code says."""
+"""docs/serving.md and the README: their lines work as printed, and the tables say what the code says."""
 
 import os
 import re
@@ -38,9 +38,19 @@ def test_roles_and_files_are_named():
 
 def test_the_lines_of_curl_work_as_printed(model, tmp_path):
     """Every shell block but those that are only to be read (```text), one after the other, on a server of one's own."""
+    told = ('"basis":"history"', '"accepted":1', '"searchable":true', '"item_id":"n1"', '"removed"')
+    _work(model, tmp_path, PAGE, least=14, told=told)
+
+
+def test_the_readme_s_lines_of_curl_work_as_printed(model, tmp_path):
+    told = ('"accepted":1', '"searchable":true', '"item_id":"n1"')
+    _work(model, tmp_path, (HOME / "README.md").read_text(encoding="utf8"), least=5, told=told)
+
+
+def _work(model, tmp_path, page, *, least, told):
     model.save(tmp_path / "model")
-    lines = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
-    assert len(re.findall(r"^(?:ask|curl) ", lines, re.MULTILINE)) >= 14
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    assert len(re.findall(r"^(?:ask|curl) ", lines, re.MULTILINE)) >= least
     with server(tmp_path / "model", tmp_path / "model.service") as (client, _, _):
         port = str(client.base_url.port)
         script = "set -euo pipefail\n" + lines.replace("8080", port)
@@ -49,5 +59,5 @@ def test_the_lines_of_curl_work_as_printed(model, tmp_path):
             ["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
         )
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    for told in ('"basis":"history"', '"accepted":1', '"searchable":true', '"item_id":"n1"', '"removed"'):
-        assert told in ended.stdout, told
+    for part in told:
+        assert part in ended.stdout, part
