@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
+    "export": "Write a text encoder for ONNX Runtime, in fp32 or int8.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",
 }
