@@ -21,9 +21,9 @@ import onnxruntime
 import torch
 
 from benchmarks.sets.movielens import movielens_small
+from palate.data.split import Split
 from palate.encode.onnx import Graph
 from palate.encode.transformer import TransformerConfig, TransformerEncoder
-from palate.data.split import Split
 from palate.evaluation.compare import interval
 from palate.evaluation.ranking import answered
 from palate.metrics.accuracy import NDCG
@@ -82,9 +82,7 @@ def measured(encoder: TransformerEncoder, texts: list[str], rounds: int) -> dict
             for name, took in zip(NAMES, seconds, strict=True)
         },
         "cosine": {name: _cosine(vectors[0], each) for name, each in zip(NAMES, vectors, strict=True)},
-        "top10": {
-            name: round(_overlap(vectors[0], each), 4) for name, each in zip(NAMES, vectors, strict=True)
-        },
+        "top10": {name: round(_overlap(vectors[0], each), 4) for name, each in zip(NAMES, vectors, strict=True)},
         "int8 in another batch": float(np.abs(alone - vectors[2][:64]).max()),
     }
 
@@ -92,9 +90,7 @@ def measured(encoder: TransformerEncoder, texts: list[str], rounds: int) -> dict
 def lists(encoder: TransformerEncoder, cut: Split) -> dict[str, Any]:
     """NDCG@10 of zero-shot on the test part with each arithmetic, and the paired difference."""
     plain = "auto" if quick("cpu") == torch.float32 else "fp32"  # the same arithmetic, probably remembered
-    values = [
-        _ndcg(replace(encoder, config=replace(encoder.config, dtype=dtype)), cut) for dtype in (plain, "int8")
-    ]
+    values = [_ndcg(replace(encoder, config=replace(encoder.config, dtype=dtype)), cut) for dtype in (plain, "int8")]
     change = interval(values[1] - values[0], np.random.default_rng(0))
     means = [float(np.nanmean(each)) for each in values]
     return {
