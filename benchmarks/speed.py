@@ -94,9 +94,9 @@ def _int8(found: Found) -> str:
     return "\n".join(
         [
             "### MiniLM in int8 by ONNX Runtime (`python -m benchmarks.int8`)\n",
-            f"{found['texts']} film texts, the same batches, one thread, {machine['capability']}; per processor second. The "
-            "aim is 1.8 times torch. In another batch a number of an int8 vector changes by at most "
-            f"{found['int8 in another batch']:.4f}.\n",
+            f"{found['texts']} film texts, the same batches, one thread, {machine['capability']}; per processor "
+            "second. The aim is 1.8 times torch. In another batch a number of an int8 vector changes by at most "
+            f"{found['int8 in another batch']:.0e}.\n",
             *_table(("", "texts a second", "times torch", "cosine, mean (least)", "ten nearest in common"), rows),
             *said,
         ]
