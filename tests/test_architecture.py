@@ -20,7 +20,8 @@ LINES = (
     {"build"},
     {"evaluation", "model", "monitor"},
     {"apps", "scale"},
-    {"serve", "cli"},
+    {"serve"},
+    {"cli"},
 )
 LINE_OF = {room: line for line, rooms in enumerate(LINES) for room in rooms}
 STAGES = LINES[6]
@@ -49,6 +50,12 @@ EDGES = {  # third-party package -> the rooms that may import it
     "peft": {"tuning", "train", "generate/causal"},
     "typer": {"cli"},
     "fastapi": {"serve"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
+    "aiohttp": {"serve"},
+    "sqlalchemy": {"serve"},
+    "alembic": {"serve"},
+    "prometheus_client": {"serve"},
     "ray": {"scale"},
     "matplotlib": {"evaluation"},
     "implicit": {"retrieve/ials"},

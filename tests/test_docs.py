@@ -2,11 +2,13 @@
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cli.calls import run
 from palate.cli.main import COMMANDS
 
 HOME = Path(__file__).parent.parent
@@ -42,10 +44,39 @@ def test_the_python_of_the_readme_runs(shop, monkeypatch, capsys):
     assert (shop.parent / "model" / "manifest.json").is_file()
 
 
+def test_the_page_on_tests_with_real_users_prints_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (HOME / "docs" / "ab.md").read_text(encoding="utf8")
+    logs, draft = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "logs.py").write_text(logs)
+    runpy.run_path("logs.py")
+    ((command, printed),) = re.findall(r"```console\n\$ palate (.*?)\n(.*?)```", page, re.DOTALL)
+    assert run(monkeypatch, capsys, *command.split()) == (0, printed, "")
+    (tmp_path / "draft.py").write_text(draft)
+    runpy.run_path("draft.py")
+    assert f"```\n{capsys.readouterr().out}```" in page
+
+
 def test_every_command_in_the_readme_exists():
     named = set(re.findall(r"palate ([a-z]+)[ `]", README))
     assert named <= set(COMMANDS)
     assert {"train", "recommend", "check"} <= named
+
+
+def test_the_page_on_versions_runs_as_printed(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.parent)
+    page = (HOME / "docs" / "versions.md").read_text(encoding="utf8")
+    assert run(monkeypatch, capsys, "train", "shop", "--recipe", "popular", "--out", "model")[0] == 0
+    lines = [line for line in page.splitlines() if line.startswith("palate ")]
+    assert len(lines) == 11
+    for line in lines:
+        code, _, error = run(monkeypatch, capsys, *shlex.split(line)[1:])
+        assert code == (1 if " gate " in line else 0), error  # both were trained on all there is: undecided
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found: dict = {}
+    exec(code, found)  # noqa: S102  what the page prints is what runs
+    assert found["answer"].height == 5
+    assert found["moved"] is None
 
 
 def test_links_in_the_docs_lead_somewhere():

@@ -6,7 +6,11 @@ PalateError
 ├── ConfigError          an option that is unknown, of the wrong type or out of range
 ├── AssetError           a named model or data set that is missing, damaged or cannot be fetched
 ├── ServiceError         a service on the network that does not answer, or answers nonsense
-├── StoreError           a saved folder that is missing, damaged or of another format
+├── OverloadError        more work than can be taken on, or a deadline that has passed
+├── ConflictError        an id that already stands for something else
+├── StoreError           a saved folder or database that is missing, damaged, refused or of another format
+│   └── FullError        no room left on the disk to write to
+├── VersionError         a version that is unknown, refused or no longer where it was thought to be
 ├── MissingExtraError    a feature whose optional packages are not installed
 ├── NotFittedError       a stage that was asked before it was fitted
 ├── ContractError        a stage that broke its contract (an invented item, a wrong shape)
@@ -41,8 +45,24 @@ class ServiceError(PalateError):
     """A service on the network does not answer, or answers what it should not."""
 
 
+class OverloadError(PalateError):
+    """More work is waiting than can be taken on, or a deadline has passed; the same may be asked again later."""
+
+
+class ConflictError(PalateError):
+    """An id that the client chose already stands for something else."""
+
+
 class StoreError(PalateError):
-    """A saved folder is missing, damaged or was written in another format."""
+    """A saved folder or database is missing, damaged, refuses a write or was written in another format."""
+
+
+class FullError(StoreError):
+    """There is no room left on the disk to write to; reading and deleting go on."""
+
+
+class VersionError(PalateError):
+    """A version of a served model is unknown, refused by the gate, or not what the caller thought is live."""
 
 
 class MissingExtraError(PalateError):

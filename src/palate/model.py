@@ -206,6 +206,7 @@ def fit(
         "palate": version("palate"),
         "recipe": recipe,
         "seed": seed,
+        "encoder": encoder,
         "diversify": dict(diversify or {}),
         "newcomers": newcomers,
         "llm": str(llm) if llm else None,

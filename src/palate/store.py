@@ -41,11 +41,11 @@ def save(folder: Path, root: Any, about: Mapping[str, Any]) -> None:
         tree = flat.node(root)
         (fresh / _TREE).write_text(json.dumps(tree, ensure_ascii=False), encoding="utf8")
         save_file(flat.arrays, fresh / _ARRAYS)
-        files = {name: _sha256(fresh / name) for name in (_TREE, _ARRAYS)}
+        files = {name: sha256(fresh / name) for name in (_TREE, _ARRAYS)}
         manifest = {"format": FORMAT, **about, "files": files}
         (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf8")
         for name in (*files, _MANIFEST):
-            _sync(fresh / name)
+            sync(fresh / name)
         _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -81,17 +81,45 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def load(folder: Path, kinds: Mapping[str, type]) -> Any:
     """The saved tree; only classes in `kinds` are built, and only from files that match their hashes."""
-    for name, expected in manifest(folder)["files"].items():
-        if Path(name).name != name or not (folder / name).is_file():
-            raise StoreError(f"{folder / name}: missing; restore it or train the model again")
-        if _sha256(folder / name) != expected:
-            raise StoreError(f"{folder / name}: damaged, its sha256 is not the one in {_MANIFEST}; restore it")
+    verify(folder)
     tree = json.loads((folder / _TREE).read_text(encoding="utf8"))
     try:
         arrays = load_file(folder / _ARRAYS)
         return _build(tree, arrays, kinds, [])
     except (IndexError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise StoreError(f"{folder}: saved by an incompatible version ({error}); train the model again") from error
+
+
+def verify(folder: Path) -> tuple[Path, ...]:
+    """The files of a saved model, the manifest first; raises StoreError where one is missing or not what was saved."""
+    files = manifest(folder)["files"]
+    for name, expected in files.items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise StoreError(f"{folder / name}: missing; restore it or train the model again")
+        if sha256(folder / name) != expected:
+            raise StoreError(f"{folder / name}: damaged, its sha256 is not the one in {_MANIFEST}; restore it")
+    return (folder / _MANIFEST, *(folder / name for name in files))
+
+
+def fingerprint(folder: Path) -> str:
+    """The hash of a saved model's manifest, which holds those of all its files."""
+    manifest(folder)
+    return sha256(folder / _MANIFEST)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have what was written to a file, or which names a folder holds, on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class _Flat:
@@ -160,16 +188,6 @@ def _build(node: Any, arrays: Mapping[str, Any], kinds: Mapping[str, type], buil
     fields = {key: _build(one, arrays, kinds, built) for key, one in node["fields"].items()}
     built.append(kinds[node["kind"]](**fields))
     return built[-1]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _swap(fresh: Path, folder: Path) -> None:

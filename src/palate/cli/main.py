@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palate.errors import ConfigError, DataError, LeakError, PalateError, UnknownIdError
+from palate.errors import ConfigError, DataError, LeakError, PalateError, UnknownIdError, VersionError
 
 COMMANDS = {
     "demo": "From nothing to a report: fetch a public data set, train, compare, recommend.",
@@ -17,10 +17,16 @@ COMMANDS = {
     "train": "Train a recipe on a folder of data and save the model.",
     "tune": "Tune a language model on the likes in a folder of data.",
     "evaluate": "Compare recipes on a folder of data, or judge a saved model's recipe.",
+    "ab": "Report on a test with real users: arms compared, or interleaved rankers.",
     "compare": "Run the comparison that a TOML file describes and write its report.",
     "recommend": "Lists from a saved model: for users, a text or a history.",
+    "serve": "Serve a saved model over HTTP: lists, events, items, a console.",
+    "load-test": "Ask a running service for lists at a steady rate: latencies, goodput, refusals.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
     "export": "Write a text encoder for ONNX Runtime, in fp32 or int8.",
+    "versions": "Versions of a served model: publish, judge, compare, try on some people, promote, go back.",
+    "keys": "API keys of a service: make, list, revoke.",
+    "backup": "Copy the database of a service, which may run meanwhile, to one file.",
     "models": "Known language models: list, fetch, licence, location.",
     "data": "Known data sets: list, fetch, licence, location.",
 }
@@ -35,7 +41,7 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"palate.cli.{cmd_name}")
+        module = importlib.import_module(f"palate.cli.{cmd_name.replace('-', '')}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
@@ -70,7 +76,7 @@ def main() -> None:
         app()
     except PalateError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, DataError | ConfigError | UnknownIdError | LeakError) else 1)
+        sys.exit(2 if isinstance(error, DataError | ConfigError | UnknownIdError | LeakError | VersionError) else 1)
     except BrokenPipeError:  # the reader of our output stopped reading, as `head` does
         sys.stderr.close()
         sys.exit(0)

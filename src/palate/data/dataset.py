@@ -152,13 +152,12 @@ class Dataset:
 
     def queries(self, users: Ints | Longs) -> Queries:
         """Requests of users: what they liked as history, all they had as seen, no wish; a STRANGER has neither."""
-        wanted = np.asarray(users, np.int32)
-        return Queries(
-            wanted,
-            _rows_of(self.histories(), wanted),
-            _rows_of(self.histories(liked_only=False), wanted),
-            ("",) * len(wanted),
-        )
+        wanted, events = np.asarray(users, np.int32), self.events
+        first, end = (np.searchsorted(events.user, wanted, side) for side in ("left", "right"))
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(end - first)])
+        rows = np.repeat(first - offsets[:-1], end - first) + np.arange(offsets[-1])
+        seen = Ragged(events.item[rows], offsets)
+        return Queries(wanted, seen.where(events.liked[rows]), seen, ("",) * len(wanted))
 
     def matrix(self) -> sparse.csr_matrix:
         """(n_users, n_items) float32, 1 where the user liked the item at least once."""
@@ -180,9 +179,3 @@ class Dataset:
         for column in columns:
             digest.update(b"\x1e" + "\x1f".join(column).encode())
         return digest.hexdigest()
-
-
-def _rows_of(histories: Ragged, users: Ints) -> Ragged:
-    """(B) the rows of the given users; a STRANGER's is empty, whatever stands last in `histories`."""
-    rows = histories.take(np.maximum(users, 0)) if len(histories) else Ragged.empty(len(users))
-    return rows.where((users != STRANGER)[rows.row_of])

@@ -92,6 +92,15 @@ def load(name: TableName, given: Any, chosen: Mapping[str, str], ledger: Ledger)
     return None, "polars"
 
 
+def read_table(path: str | Path) -> pl.DataFrame:
+    """Any one file with the columns that it has, texts and numbers not judged yet; raises DataError for what is bad."""
+    ledger = Ledger()
+    table, _ = load("events", path, {}, ledger)
+    ledger.refuse()
+    assert table is not None  # otherwise the ledger has refused
+    return table.frame
+
+
 def _framed(name: TableName, frame: pl.DataFrame, origin: Origin, ledger: Ledger) -> Table | None:
     header = clean_header(frame.columns, origin, ledger)
     if header is None:

@@ -146,6 +146,16 @@ def cold_items_held_out(data: Dataset, rng: np.random.Generator, share: float = 
     return _cut(data, "cold-items", ~test & ~validation, validation, test, note)
 
 
+def held_out(data: Dataset, known: Bools, window: Bools) -> Holdout:
+    """What two disjoint marks of events (E,) make: what people liked in the window, as asked of what is known."""
+    events = data.events
+    pair = events.user.astype(np.int64) * data.n_items + events.item
+    wanted = np.flatnonzero(window & events.liked & ~np.isin(pair, pair[known]))
+    first = np.sort(wanted[np.unique(pair[wanted], return_index=True)[1]])  # each pair once, in the log's order
+    users, truth = _rows(events.user[first], events.item[first])
+    return Holdout(users, truth, data.with_events(known), data.with_events(window))
+
+
 SPLITS: dict[str, Callable[[Dataset, np.random.Generator], Split]] = {
     "time": lambda data, rng: time_split(data),
     "leave-last-out": lambda data, rng: leave_last_out(data),
@@ -186,20 +196,11 @@ def _cut(
     return Split(
         name=name,
         train=data.with_events(train),
-        validation=_holdout(data, train, validation),
-        test=_holdout(data, train | validation, test),
+        validation=held_out(data, train, validation),
+        test=held_out(data, train | validation, test),
         notes=(note,),
         in_time=in_time,
     )
-
-
-def _holdout(data: Dataset, known: Bools, window: Bools) -> Holdout:
-    events = data.events
-    pair = events.user.astype(np.int64) * data.n_items + events.item
-    wanted = np.flatnonzero(window & events.liked & ~np.isin(pair, pair[known]))
-    first = np.sort(wanted[np.unique(pair[wanted], return_index=True)[1]])  # each pair once, in the log's order
-    users, truth = _rows(events.user[first], events.item[first])
-    return Holdout(users, truth, data.with_events(known), data.with_events(window))
 
 
 def _asking_for(holdout: Holdout, wanted: Bools) -> Holdout:

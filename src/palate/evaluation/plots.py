@@ -113,6 +113,21 @@ def trace_plot(trials: Sequence[Mapping[str, Any]], label: str) -> str:
         return _svg(figure, f"{label} of {len(trials)} trials")
 
 
+def course_plot(users: Sequence[int], courses: Sequence[Sequence[float]], label: str) -> str:
+    """How a difference (mean, low, high) came about with the number of users; what lies off the line at 0 is shown."""
+    mean, low, high = courses
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": f"course {label}"}):
+        figure = Figure(figsize=(5.4, 3.0), layout="constrained")
+        axes = figure.subplots()
+        axes.fill_between(users, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
+        axes.plot(users, mean, color=COLOURS[0])
+        axes.axhline(0, color=_INK, linewidth=1)
+        axes.set_xlabel("settled users")
+        axes.set_ylabel(_plain(label))
+        axes.grid(axis="y", alpha=0.25)
+        return _svg(figure, f"{label} with bounds, after up to {users[-1]} users")
+
+
 def legend(names: Sequence[str]) -> list[str]:
     """For each recipe its mark as a small SVG, in the order of the plots."""
     found = []

@@ -1,15 +1,13 @@
 """An Experiment to one HTML file that needs no network: conclusions, tables, plots, costs, findings, settings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from math import isnan
 from pathlib import Path
-from typing import Any
 
-from palate.errors import MissingExtraError
 from palate.evaluation.compare import Interval
 from palate.evaluation.conclusions import plus, probability
+from palate.evaluation.page import Html, bullets, details, drawing, figure, page, paragraph, table
 from palate.evaluation.result import Experiment, RecipeResult
 
 _GROUPS = {
@@ -30,15 +28,11 @@ _MEANINGS = {
 }
 
 
-class _Html(str):
-    """Text that is markup already; everything else is escaped."""
-
-
 def write(experiment: Experiment, path: Path) -> None:
     """Write the report as HTML, and the same as JSON beside it (same name, suffix .json)."""
-    page = html(experiment)
+    text = html(experiment)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf8")
+    path.write_text(text, encoding="utf8")
     path.with_suffix(".json").write_text(experiment.to_json(), encoding="utf8")
 
 
@@ -46,8 +40,8 @@ def html(experiment: Experiment) -> str:
     """The whole page. Raises MissingExtraError without matplotlib."""
     recipes = sorted(experiment.recipes, key=lambda one: -one.test[experiment.metric].mean)
     sections = {
-        "Conclusions": _list(experiment.conclusions),
-        "Read this first": _list(experiment.warnings),
+        "Conclusions": bullets(experiment.conclusions),
+        "Read this first": bullets(experiment.warnings),
         "Accuracy": _accuracy(experiment, recipes),
         "Slices": _slices(experiment, recipes),
         "Differences": _differences(experiment),
@@ -56,33 +50,10 @@ def html(experiment: Experiment) -> str:
         "Liked or not": _pairs(experiment),
         "What was decided while fitting": _decisions(recipes),
         "Costs": _costs(recipes),
-        "Audit": _list(f"{one.severity}: {one.text}" for one in experiment.findings) or _paragraph("No findings."),
+        "Audit": bullets(f"{one.severity}: {one.text}" for one in experiment.findings) or paragraph("No findings."),
         "Settings": _settings(experiment),
     }
-    names = escape(", ".join(one.recipe for one in recipes))
-    style = resources.files("palate.evaluation").joinpath("report.css").read_text(encoding="utf8")
-    body = "\n".join(f"<section>\n<h2>{title}</h2>\n{inner}\n</section>" for title, inner in sections.items() if inner)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Palate: {names}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<header>
-<p class="brand">Palate</p>
-<h1>{names}</h1>
-{_paragraph(_lead(experiment))}
-</header>
-{body}
-</main>
-</body>
-</html>
-"""
+    return page(", ".join(one.recipe for one in recipes), _lead(experiment), sections)
 
 
 def _lead(experiment: Experiment) -> str:
@@ -97,9 +68,9 @@ def _lead(experiment: Experiment) -> str:
 def _accuracy(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
     values = {one.recipe: one.test[experiment.metric] for one in recipes}
     return (
-        _figure("", _plots().interval_plot(values, f"{experiment.metric.upper()} on test"))
+        figure("", drawing().interval_plot(values, f"{experiment.metric.upper()} on test"))
         + _interval_table({one.recipe: one.test for one in recipes})
-        + _details("On validation", _interval_table({one.recipe: one.validation for one in recipes}))
+        + details("On validation", _interval_table({one.recipe: one.validation for one in recipes}))
     )
 
 
@@ -110,8 +81,8 @@ def _slices(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
     pictures = []
     for group in groups:
         values = {one.recipe: {part.name: part.value for part in one.slices if part.group == group} for one in recipes}
-        pictures.append(_figure(_GROUPS.get(group, group), _plots().slice_plot(group, values, metric)))
-    table = _table(
+        pictures.append(figure(_GROUPS.get(group, group), drawing().slice_plot(group, values, metric)))
+    numbers = table(
         ["slice", "users", *names],
         [
             [part.name, str(part.value.n), *(_interval(one.slices[place].value) for one in recipes)]
@@ -120,11 +91,11 @@ def _slices(experiment: Experiment, recipes: Sequence[RecipeResult]) -> str:
     )
     if not groups:
         return ""
-    return _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + _details(f"{metric} in numbers", table)
+    return _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + details(f"{metric} in numbers", numbers)
 
 
 def _legend(names: Sequence[str]) -> str:
-    marks = zip(_plots().legend(names), names, strict=True)
+    marks = zip(drawing().legend(names), names, strict=True)
     return f'<ul class="legend">{"".join(f"<li>{mark}{escape(name)}</li>" for mark, name in marks)}</ul>\n'
 
 
@@ -142,9 +113,7 @@ def _differences(experiment: Experiment) -> str:
     note = (
         "Paired over users: bootstrap interval, sign-flip permutation test, Holm's correction for all rows of a table."
     )
-    return (
-        _paragraph(note) + _table(head, rows(True)) + _details("The best recipe on slices", _table(head, rows(False)))
-    )
+    return paragraph(note) + table(head, rows(True)) + details("The best recipe on slices", table(head, rows(False)))
 
 
 def _beyond(recipes: Sequence[RecipeResult]) -> str:
@@ -156,7 +125,7 @@ def _beyond(recipes: Sequence[RecipeResult]) -> str:
         ]
         rows.append([one.recipe, *cells])
     meanings = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _MEANINGS.items())
-    return _table(["recipe", *names], rows) + _details("What the columns mean", f"<dl>{meanings}</dl>")
+    return table(["recipe", *names], rows) + details("What the columns mean", f"<dl>{meanings}</dl>")
 
 
 def _trades(experiment: Experiment) -> str:
@@ -177,7 +146,7 @@ def _trades(experiment: Experiment) -> str:
             ]
             for one in trades
         }
-        pictures.append(_figure("", _plots().trade_plot(name, steps, f"{metric} on validation")))
+        pictures.append(figure("", drawing().trade_plot(name, steps, f"{metric} on validation")))
     names = [one.recipe for one in trades]
     head = ["recipe", option, metric, "change", *measures]
     rows = []
@@ -186,7 +155,7 @@ def _trades(experiment: Experiment) -> str:
             accuracy = [_interval(point.accuracy), plus(point.change)]
             gains = [*map(_interval, point.gains.values()), _number(point.coverage)]
             rows.append([trade.recipe, f"{point.strength:g}", *accuracy, *gains])
-    return _paragraph(note) + _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + _table(head, rows)
+    return paragraph(note) + _legend(names) + f'<div class="grid">{"".join(pictures)}</div>' + table(head, rows)
 
 
 def _pairs(experiment: Experiment) -> str:
@@ -200,11 +169,11 @@ def _pairs(experiment: Experiment) -> str:
         [one.name, _interval(one.auc), _interval(one.uauc), "a rule" if one.is_rule else plus(one.over_rule)]
         for one in sorted(experiment.pairs, key=lambda one: -one.uauc.mean)
     ]
-    return _paragraph(note) + _table(["", "AUC", "UAUC", "over the best rule"], rows)
+    return paragraph(note) + table(["", "AUC", "UAUC", "over the best rule"], rows)
 
 
 def _decisions(recipes: Sequence[RecipeResult]) -> str:
-    return "".join(_details(one.recipe, _list(one.decisions)) for one in recipes if one.decisions)
+    return "".join(details(one.recipe, bullets(one.decisions)) for one in recipes if one.decisions)
 
 
 def _costs(recipes: Sequence[RecipeResult]) -> str:
@@ -215,7 +184,7 @@ def _costs(recipes: Sequence[RecipeResult]) -> str:
     ]
     note = "Seconds on the clock, and the highest resident memory of the whole process meanwhile."
     head = ["recipe", "fit, s", "answer the test, s", "peak while fitting, MB", "peak while answering, MB"]
-    return _paragraph(note) + _table(head, rows)
+    return paragraph(note) + table(head, rows)
 
 
 def _settings(experiment: Experiment) -> str:
@@ -227,10 +196,10 @@ def _settings(experiment: Experiment) -> str:
         "list length": str(experiment.k),
     }
     return (
-        _list(experiment.notes)
-        + _table(["setting", "value"], said.items())
-        + _details("Data", _table(["", ""], experiment.data.items()))
-        + _details("Machine and versions", _table(["", ""], experiment.environment.items()))
+        bullets(experiment.notes)
+        + table(["setting", "value"], said.items())
+        + details("Data", table(["", ""], experiment.data.items()))
+        + details("Machine and versions", table(["", ""], experiment.environment.items()))
     )
 
 
@@ -242,17 +211,7 @@ def _interval_table(values: Mapping[str, Mapping[str, Interval]]) -> str:
         [recipe, *(_interval(row[name], best=row[name].mean == best[name]) for name in metrics)]
         for recipe, row in values.items()
     ]
-    return _table(["recipe", *metrics], rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first column names the row; cells are escaped unless they are markup."""
-    top = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head) if any(head) else ""
-    lines = [
-        f'<tr><th scope="row">{_text(first)}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in rest) + "</tr>"
-        for first, *rest in rows
-    ]
-    return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>\n'
+    return table(["recipe", *metrics], rows)
 
 
 def _interval(value: Interval, *, best: bool = False) -> str:
@@ -260,39 +219,8 @@ def _interval(value: Interval, *, best: bool = False) -> str:
         return "–"
     mean = f"<strong>{value.mean:.3f}</strong>" if best else f"{value.mean:.3f}"
     bounds = "one user" if isnan(value.low) else f"{value.low:.3f} – {value.high:.3f}"
-    return _Html(f"{mean} <small>{bounds}</small>")
+    return Html(f"{mean} <small>{bounds}</small>")
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _list(sentences: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in sentences)
-    return f"<ul>{items}</ul>\n" if items else ""
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>\n"
-
-
-def _details(title: str, inner: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{inner}</details>\n"
-
-
-def _figure(caption: str, svg: str) -> str:
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{below}{svg}</figure>\n"
-
-
-def _text(cell: str) -> str:
-    return cell if isinstance(cell, _Html) else escape(cell)
-
-
-def _plots() -> Any:
-    """The drawing module, which needs matplotlib."""
-    try:
-        from palate.evaluation import plots
-    except ImportError:
-        raise MissingExtraError('the report draws with matplotlib: pip install "palate[report]"') from None
-    return plots

@@ -1,5 +1,6 @@
 """The learned blend: boosted trees over what every retriever says of a candidate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -10,6 +11,7 @@ from scipy.special import logsumexp
 
 from palate.config import option, options
 from palate.errors import ContractError, NotFittedError
+from palate.rank.forest import MOST_LEAVES, Forest
 from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Signals, Slate
 
 LENGTH = "history length"
@@ -21,7 +23,7 @@ EXPECTED = "expected"  # beside contributions: the score before anything is know
 @options
 class FeatureRankerConfig:
     trees: int = option(150, "Trees of one booster.", low=1)
-    leaves: int = option(7, "Leaves of a tree.", low=2)
+    leaves: int = option(7, "Leaves of a tree.", low=2, high=MOST_LEAVES)
     learning_rate: float = option(0.05, "Weight of a tree.", low=1e-4, high=1.0)
     least: int = option(50, "Candidates in a leaf, at least.", low=1)
     ridge: float = option(10.0, "Pull of the leaves towards 0.", low=0.0)
@@ -95,7 +97,7 @@ class FeatureRanker:
         if not own.any():
             return slate
         scores = slate.scores.copy()
-        corrections = self._mean(features(queries, slate).values[own])
+        corrections = _mean(self._forest.predict(features(queries, slate).values[own]))
         scores[own] = np.float32(self.scale_) * scores[own] + corrections
         return Slate.best(slate.items, scores, slate.k)
 
@@ -109,15 +111,14 @@ class FeatureRanker:
         own, read = ordered(queries, slate), features(queries, slate)
         found = np.zeros((*own.shape, len(read.names) + 1), np.float32)
         if own.any():
-            found[own] = self._mean(read.values[own], pred_contrib=True)
+            told = [booster.predict(read.values[own], num_threads=1, pred_contrib=True) for booster in self._grown]
+            found[own] = _mean(told)
             found[own, read.names.index(SUM)] += np.float32(self.scale_) * slate.scores[own]
         return Signals((*read.names, EXPECTED), found)
 
-    def _mean(self, rows: Floats, **asked: bool) -> Floats:
-        """(N,) the mean of the boosters for rows of features (N, F); (N, F + 1) if asked for `pred_contrib`."""
-        found = [booster.predict(rows, num_threads=1, **asked) for booster in self._grown]
-        mean: Floats = np.mean(found, axis=0).astype(np.float32)
-        return mean
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of([booster.dump_model() for booster in self._grown])
 
     @cached_property
     def _grown(self) -> list[Any]:
@@ -128,6 +129,12 @@ class FeatureRanker:
         import lightgbm
 
         return [lightgbm.Booster(model_str=text) for text in self.boosters_]
+
+
+def _mean(told: Sequence[Any]) -> Floats:
+    """Of what each booster tells."""
+    mean: Floats = np.mean(told, axis=0).astype(np.float32)
+    return mean
 
 
 def _logit_scale(scores: Floats, liked: Bools) -> float:

@@ -119,13 +119,13 @@ class Fused:
         if self.config.method == "reciprocal-ranks":
             scale = partial(reciprocal_ranks, constant=self.config.rank_constant)
         total, said = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), []
-        cold = np.zeros(total.shape[1], np.bool_) if self.cold is None else self.cold
-        among_cold = np.zeros((len(queries), int(cold.sum())), np.float32)
+        cold = np.zeros(0, np.int64) if self.cold is None else np.flatnonzero(self.cold)
+        among_cold = np.zeros((len(queries), len(cold)), np.float32)
         for member, own, other in zip(self.members, weights.T, cold_weights.T, strict=True):
             if everybody or own.any() or other.any():
                 said.append(scale(member.scores(queries)))
-                total += own[:, None].astype(np.float32) * said[-1]
-                among_cold += other[:, None].astype(np.float32) * said[-1][:, cold]
+                _add(own, said[-1], total)
+                _add(other, said[-1][:, cold], among_cold)
         total[:, cold] = among_cold
         return total, said
 
@@ -144,6 +144,13 @@ def _with(newcomers: Slate, slate: Slate, queries: Queries) -> Slate:
     room = slate.k - np.count_nonzero(new != NO_ITEM, axis=1)
     kept = np.where(np.arange(slate.k) < room[:, None], slate.items, NO_ITEM)
     return Slate.best(np.hstack([kept, new]), np.hstack([slate.scores, newcomers.scores]), slate.k)
+
+
+def _add(weights: Weights, said: Floats, total: Floats) -> None:
+    """Add what a member said, (B, n), to the total by a weight for each row."""
+    for row, weight in enumerate(weights.astype(np.float32)):
+        if weight:
+            total[row] += weight * said[row]
 
 
 def _shares(weights: Sequence[float]) -> Weights:

@@ -1,6 +1,7 @@
 """Item-kNN: items liked by the same people, found by counting."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
@@ -82,11 +83,16 @@ class ItemKNN:
 def answers(histories: Ragged, table: sparse.csr_matrix, popularity: Floats, last: int, decay: float) -> Floats:
     """(B, n_items) what histories say by a table (n_items, n_items) from history item to scored item; items that it
     says nothing of follow below all others, the popular ones first. See `history_matrix` for `last` and `decay`."""
-    scores: Floats = (history_matrix(histories, len(popularity), last, decay) @ table).toarray()
-    least = np.min(scores, axis=1, where=scores > 0, initial=np.inf)
-    said = np.flatnonzero(least < np.inf)
-    backoff = least[said, None] * (popularity / (popularity.max() + 1))  # below the least score
-    scores[said] = np.where(scores[said] > 0, scores[said], backoff)
+    said = history_matrix(histories, len(popularity), last, decay) @ table
+    scores = np.zeros(said.shape, np.float32)
+    backoff = popularity / (popularity.max() + 1)  # below 1
+    for row, (start, end) in enumerate(pairwise(said.indptr)):
+        items, values = said.indices[start:end], said.data[start:end]
+        positive = values > 0
+        if positive.any():
+            np.multiply(backoff, values[positive].min(), out=scores[row])
+            items, values = items[positive], values[positive]
+        scores[row, items] = values
     return scores
 
 

@@ -29,11 +29,12 @@ def standardised(scores: Floats) -> Floats:
     array([[-0.71, -0.71,  1.41],
            [ 0.  ,  0.  ,  0.  ]], dtype=float32)
     """
-    flat = scores.max(axis=1, keepdims=True) == scores.min(axis=1, keepdims=True)
-    centred: Floats = scores - scores.mean(axis=1, keepdims=True)
-    deviation = np.sqrt(np.mean(np.square(centred), axis=1, keepdims=True))
-    centred *= np.divide(1, deviation, out=np.zeros_like(deviation), where=~flat)
-    return centred
+    found = np.empty_like(scores)
+    for row, centred in zip(scores, found, strict=True):  # a row at a time stays in the processor's cache
+        np.subtract(row, row.mean(), out=centred)
+        deviation = np.sqrt(np.mean(np.square(centred)))
+        centred *= 1 / deviation if row.max() > row.min() else np.float32(0)
+    return found
 
 
 def reciprocal_ranks(scores: Floats, constant: float) -> Floats:

@@ -1,0 +1,70 @@
+"""A model's stages to the same stages whose encoder remembers what it was lately asked, in memory alone."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from cachetools import LRUCache
+
+from palate.contracts import Encoder
+from palate.encode.transformer import TransformerEncoder
+from palate.runtime import Runtime
+from palate.types import Floats
+
+LATELY = 20_000  # texts, about 30 MB at 384 dimensions
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """An encoder that computes a person's words once while they are remembered, and writes them nowhere.
+
+    What people ask is theirs: the file of vectors that `TransformerEncoder` keeps is for items.
+    """
+
+    encoder: Encoder
+    _known: LRUCache[str, Floats] = field(default_factory=lambda: LRUCache(LATELY), init=False, repr=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def fit(self, texts: Sequence[str], runtime: Runtime) -> Self:
+        return replace(self, encoder=self.encoder.fit(texts, runtime))
+
+    def encode(self, texts: Sequence[str], *, role: Literal["query", "item"]) -> Floats:
+        if role == "item":
+            return self.encoder.encode(texts, role=role)
+        with self._turn:
+            found = {text: self._known[text] for text in set(texts) if text in self._known}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            found |= dict(zip(missing, self.encoder.encode(missing, role=role), strict=True))
+            with self._turn:
+                self._known.update({text: found[text] for text in missing})
+        return np.stack([found[text] for text in texts])
+
+
+def listening(stages: Any, known: dict[int, Listening] | None = None) -> Any:
+    """The same stages, each encoder in them listening; one that several stages share stays shared."""
+    known = {} if known is None else known
+    if isinstance(stages, tuple):
+        return tuple(listening(one, known) for one in stages)
+    if not is_dataclass(stages) or isinstance(stages, type):
+        return stages
+    changes: dict[str, Any] = {}
+    for one in fields(stages):
+        value = getattr(stages, one.name)
+        if one.name == "encoder" and value is not None:
+            if id(value) not in known:
+                known[id(value)] = Listening(_unwritten(value))
+            changes[one.name] = known[id(value)]
+        elif one.init and (isinstance(value, tuple) or is_dataclass(value)):
+            found = listening(value, known)
+            if found is not value and found != value:
+                changes[one.name] = found
+    return replace(stages, **changes) if changes else stages
+
+
+def _unwritten(encoder: Encoder) -> Encoder:
+    if isinstance(encoder, TransformerEncoder):
+        return replace(encoder, config=replace(encoder.config, cache=False))
+    return encoder

@@ -1,0 +1,86 @@
+"""What has happened since the models were trained, in memory: each person's events, changed items, changed people."""
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from palate.serve.entries import Entry
+from palate.serve.events import Event
+
+
+class State:
+    """A picture of the database that requests read, brought up to date after each commit, in the commits' order.
+
+    It holds outside ids alone, so that every version reads the same one. A person's events stand in the order of the
+    client's clock, those of one moment by event id, whatever the order they came in: late, repeated and reordered
+    events lead to the same state as a clean replay.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._events: dict[str, tuple[Event, ...]] = {}
+        self._items: dict[str, Entry] = {}
+        self._users: dict[str, Entry] = {}
+        self._item_changes = 0
+        self._places = array("q")  # of every event in the server's order
+
+    def happened(self, events: Iterable[Event]) -> None:
+        """Take in events that were not there before."""
+        with self._turn:
+            for one in events:
+                known = self._events.get(one.user_id, ())
+                self._events[one.user_id] = tuple(sorted((*known, one), key=_by_clock))
+                self._places.append(one.seq)
+
+    def changed_items(self, entries: Iterable[Entry]) -> None:
+        """Take in items as they are now."""
+        with self._turn:
+            self._items = self._items | {one.id: one for one in entries}  # readers keep the one they have
+            self._item_changes += 1
+
+    def changed_users(self, entries: Iterable[Entry]) -> None:
+        """Take in people as they are now."""
+        with self._turn:
+            self._users.update({one.id: one for one in entries})
+
+    def erased(self, mark: Entry) -> None:
+        """Keep nothing of someone but the mark that they are not to be known."""
+        with self._turn:
+            self._users[mark.id] = mark
+            self._events.pop(mark.id, None)
+
+    def events_of(self, user_id: str) -> tuple[Event, ...]:
+        """In the order of the client's clock."""
+        return self._events.get(user_id, ())
+
+    def user(self, user_id: str) -> Entry | None:
+        """What was posted of someone."""
+        return self._users.get(user_id)
+
+    def item(self, item_id: str) -> Entry | None:
+        """What was posted of an item."""
+        return self._items.get(item_id)
+
+    @property
+    def items(self) -> dict[str, Entry]:
+        """Every changed item by id; never altered once it is given."""
+        return self._items
+
+    @property
+    def item_changes(self) -> int:
+        """How often items changed: what was computed of an equal number still holds."""
+        return self._item_changes
+
+    @property
+    def last_seq(self) -> int:
+        """The place of the newest event in the server's order."""
+        return self._places[-1] if self._places else 0
+
+    def count_after(self, seq: int) -> int:
+        """How many events came after a place in the server's order, which has gaps where events were sent again."""
+        return len(self._places) - bisect_right(self._places, seq)
+
+
+def _by_clock(event: Event) -> tuple[float, str]:
+    return event.time, event.event_id

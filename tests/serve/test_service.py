@@ -1,0 +1,49 @@
+"""What a service remembers, and what it writes a moment later."""
+
+from time import monotonic
+
+from sqlalchemy import func, select
+
+from palate.serve.asks import Ask
+from palate.serve.entries import Entry
+from palate.serve.tables import exposures
+
+SOON = 60.0
+
+
+def asked(service, **ask):
+    return service.recommend(Ask(**ask), monotonic() + SOON).result(SOON)
+
+
+def rows(service):
+    with service.engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(exposures)).scalar_one()
+
+
+def test_a_list_made_before_an_item_was_read_is_not_remembered_beyond_that(made):
+    service = made(cache_s=300.0)
+    service.put("item", [Entry("late", {"title": "a quite singular zeppelin"})]).result(SOON)
+    before = asked(service, text="a quite singular zeppelin", k=3)
+    service.read_on().result(SOON)
+    after = asked(service, text="a quite singular zeppelin", k=3)
+    assert "late" not in [one.item_id for one in before.items]
+    assert after.items[0].item_id == "late"
+
+
+def test_a_list_that_was_shown_is_written_soon(made):
+    service = made()
+    listing = asked(service, user_id="u1")
+    service.exposed("r1", Ask(user_id="u1"), listing)
+    end = monotonic() + SOON
+    while not rows(service):
+        assert monotonic() < end
+    assert rows(service) == 1
+
+
+def test_lists_shown_before_an_erasure_are_erased_with_the_rest(made):
+    service = made()
+    listing = asked(service, user_id="u1")
+    for name in ("r1", "r2"):
+        service.exposed(name, Ask(user_id="u1"), listing)
+    assert service.erase("u1").result(SOON)["exposures"] == 2
+    assert rows(service) == 0
