@@ -11,7 +11,7 @@ import pytest
 
 from palate.encode.onnx import GRAPH, MANIFEST, TOKENIZER, Graph, manifest
 from palate.encode.transformer import TransformerConfig, TransformerEncoder
-from palate.errors import ConfigError, StoreError
+from palate.errors import AssetError, ConfigError, StoreError
 from palate.runtime import Runtime
 from palate.tuning.methods import MethodConfig
 from tiny import tiny_bert
@@ -61,7 +61,7 @@ def test_a_damaged_export_is_refused_with_the_way_out(encoder, tmp_path, name, d
         path.write_bytes(path.read_bytes()[:-3])
     else:
         path.unlink()
-    with pytest.raises(StoreError, match=rf"{name}: missing or damaged; remove .* and export again"):
+    with pytest.raises(AssetError, match=rf"{name}: missing or damaged; remove .* and export again"):
         Graph.open(tmp_path / "out", 256)
 
 

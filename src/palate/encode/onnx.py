@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from palate.errors import StoreError
+from palate.errors import AssetError
 from palate.runtime import threads
 from palate.types import Floats
 from palate.vectors import unit_rows
@@ -35,7 +35,7 @@ class Graph:
 
     @staticmethod
     def open(folder: Path, max_tokens: int) -> "Graph":
-        """The encoder that `palate export` wrote; raises StoreError where it is missing or damaged."""
+        """The encoder that `palate export` wrote; raises AssetError where it is missing or damaged."""
         about = manifest(folder)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         tokenizer.no_padding()
@@ -71,18 +71,18 @@ class Graph:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """What is known of an export whose files all match their hashes; raises StoreError."""
+    """What is known of an export whose files all match their hashes; raises AssetError."""
     path = folder / MANIFEST
     try:
         found = json.loads(path.read_text(encoding="utf8"))
         files = {name: found["files"][name] for name in (GRAPH, TOKENIZER)}
     except (OSError, ValueError, KeyError, TypeError):
-        raise StoreError(f"{path}: missing or damaged; remove {folder} and export again") from None
+        raise AssetError(f"{path}: missing or damaged; remove {folder} and export again") from None
     if found.get("format") != FORMAT:
-        raise StoreError(f"{path}: format {found.get('format')!r}, this version reads {FORMAT}; export again")
+        raise AssetError(f"{path}: format {found.get('format')!r}, this version reads {FORMAT}; export again")
     for name, expected in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != expected:
-            raise StoreError(f"{folder / name}: missing or damaged; remove {folder} and export again")
+            raise AssetError(f"{folder / name}: missing or damaged; remove {folder} and export again")
     return dict(found)
 
 
