@@ -49,9 +49,10 @@ def export(network: Network, out: Path, precision: Literal["fp32", "int8"], abou
     """
     if out.exists():
         raise StoreError(f"{out}: exists; choose another folder or remove it")
-    inner = network.model[0].model
+    model: Any = network.model
+    inner = model[0].model
     if hasattr(inner, "merged"):
-        network.model[0].model = inner = inner.merged()
+        model[0].model = inner = inner.merged()
     inner.set_attn_implementation("eager")
     expected = network.encode(_PROBES, 1024)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +62,7 @@ def export(network: Network, out: Path, precision: Literal["fp32", "int8"], abou
         if precision == "int8":
             onnx.save(in_int8(onnx.load(fresh / GRAPH)), fresh / GRAPH)
         network.model.tokenizer.backend_tokenizer.save(str(fresh / TOKENIZER))
-        known = {"format": FORMAT, **about, "precision": precision, "max_tokens": int(network.model.max_seq_length)}
+        known = {"format": FORMAT, **about, "precision": precision, "max_tokens": int(model.max_seq_length)}
         known["files"] = {name: sha256(fresh / name) for name in (GRAPH, TOKENIZER)}
         _write(fresh, known)
         cosines = (Graph.open(fresh, known["max_tokens"]).encode(_PROBES, 1024) * expected).sum(axis=1)
