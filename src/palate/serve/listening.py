@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,9 +22,12 @@ class Listening:
     """An encoder that computes a person's words once while they are remembered, and writes them nowhere.
 
     What people ask is theirs: the file of vectors that `TransformerEncoder` keeps is for items.
+
+    arithmetic: of what people ask, "as-trained" or "int8", which only a `TransformerEncoder` has; items stay as trained
     """
 
     encoder: Encoder
+    arithmetic: str = "as-trained"
     _known: LRUCache[str, Floats] = field(default_factory=lambda: LRUCache(LATELY), init=False, repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -37,17 +41,23 @@ class Listening:
             found = {text: self._known[text] for text in set(texts) if text in self._known}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         if missing:
-            found |= dict(zip(missing, self.encoder.encode(missing, role=role), strict=True))
+            found |= dict(zip(missing, self._hearing.encode(missing, role=role), strict=True))
             with self._turn:
                 self._known.update({text: found[text] for text in missing})
         return np.stack([found[text] for text in texts])
 
+    @cached_property
+    def _hearing(self) -> Encoder:
+        if self.arithmetic == "int8" and isinstance(self.encoder, TransformerEncoder):
+            return replace(self.encoder, config=replace(self.encoder.config, dtype="int8"))
+        return self.encoder
 
-def listening(stages: Any, known: dict[int, Listening] | None = None) -> Any:
+
+def listening(stages: Any, arithmetic: str = "as-trained", known: dict[int, Listening] | None = None) -> Any:
     """The same stages, each encoder in them listening; one that several stages share stays shared."""
     known = {} if known is None else known
     if isinstance(stages, tuple):
-        return tuple(listening(one, known) for one in stages)
+        return tuple(listening(one, arithmetic, known) for one in stages)
     if not is_dataclass(stages) or isinstance(stages, type):
         return stages
     changes: dict[str, Any] = {}
@@ -55,10 +65,10 @@ def listening(stages: Any, known: dict[int, Listening] | None = None) -> Any:
         value = getattr(stages, one.name)
         if one.name == "encoder" and value is not None:
             if id(value) not in known:
-                known[id(value)] = Listening(_unwritten(value))
+                known[id(value)] = Listening(_unwritten(value), arithmetic)
             changes[one.name] = known[id(value)]
         elif one.init and (isinstance(value, tuple) or is_dataclass(value)):
-            found = listening(value, known)
+            found = listening(value, arithmetic, known)
             if found is not value and found != value:
                 changes[one.name] = found
     return replace(stages, **changes) if changes else stages

@@ -24,6 +24,10 @@ class ServeConfig:
     give_up: str = option(
         ",".join(STAGES), "Stages that are left out, first to last, where the time is too short, by comma.",
     )  # fmt: skip
+    encoder: str = option(
+        "as-trained", "Arithmetic of the text encoder for what people ask; int8 is quicker and needs the extra onnx, "
+        "items stay as trained.", choices=("as-trained", "int8"),
+    )  # fmt: skip
     waiting: int = option(64, "Requests for lists that may wait or be answered at one time; more are refused.", low=1)
     together: int = option(16, "Requests for lists that are answered together, at most.", low=1, high=512)
     writes_waiting: int = option(2000, "Writes that may wait for the disk; more are refused.", low=1)

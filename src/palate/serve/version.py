@@ -52,12 +52,12 @@ class Version:
     caught_up: how many changes of items the annex holds
     """
 
-    def __init__(self, name: str, model: Model, state: State) -> None:
+    def __init__(self, name: str, model: Model, state: State, encoder: str = "as-trained") -> None:
         self.name = name
         self.model = model
         self.training = Training.of(model)
-        self.recommender: Recommender = listening(model.recommender)
-        self.reader = _reader(self.recommender, model)
+        self.recommender: Recommender = listening(model.recommender, encoder)
+        self.reader = _reader(self.recommender, model, encoder)
         self.annex = Annex(model.data.n_items)
         self._state = state
         self.caught_up = -1
@@ -294,7 +294,7 @@ class Version:
         return tuple(sentence(reason, self.model.data.items.title, wish) for reason in reasons)
 
 
-def _reader(recommender: Recommender, model: Model) -> Dense | None:
+def _reader(recommender: Recommender, model: Model, arithmetic: str) -> Dense | None:
     """What reads new items' texts: the model's own text retriever, or one made for it; None without texts."""
     members = getattr(recommender.retriever, "members", (recommender.retriever,))
     own = [one for one in members if isinstance(one, Dense)]
@@ -303,5 +303,5 @@ def _reader(recommender: Recommender, model: Model) -> Dense | None:
     items = model.data.items
     if not (any(items.title) or any(items.description) or any(items.tags)):
         return None
-    made: Dense = listening(Dense(encoder=build.make_encoder("auto")).fit(model.data, Runtime()))
+    made: Dense = listening(Dense(encoder=build.make_encoder("auto")).fit(model.data, Runtime()), arithmetic)
     return made
