@@ -172,7 +172,9 @@ def event_to_list(place: Place) -> dict[str, Any]:
 
     def probe(ask: "Asking", number: int) -> float:
         user = str(rng.choice(place.users))
-        first = ask.items("/v1/recommend", {"user_id": user})[0]
+        while not (shown := ask.items("/v1/recommend", {"user_id": user})):
+            pass
+        first = shown[0]
         began = time.perf_counter()
         event = {"event_id": f"probe-{time.time_ns()}", "user_id": user, "item_id": first}
         ask("POST", "/v1/events", event)
@@ -251,6 +253,10 @@ def soak(place: Place) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class RefusedError(Exception):
+    """The service had too much to do."""
+
+
 @dataclass(frozen=True)
 class Asking:
     """One request after the other to a service, each on a connection of its own."""
@@ -258,7 +264,7 @@ class Asking:
     front: Front
 
     def __call__(self, method: str, path: str, body: Any) -> Any:
-        """What a request is answered with. Raises RuntimeError for all but 200."""
+        """What a request is answered with. Raises RefusedError for 503, RuntimeError for all else but 200."""
         connection = http.client.HTTPConnection(urlsplit(self.front.url).netloc, timeout=30)
         headers = {"Authorization": f"Bearer {self.front.key}", "Content-Type": "application/json"}
         try:
@@ -267,13 +273,18 @@ class Asking:
             told = json.loads(answer.read())
         finally:
             connection.close()
+        if answer.status == 503:
+            raise RefusedError(told["error"]["message"])
         if answer.status != 200:
             raise RuntimeError(f"{method} {path}: {answer.status} {told}")
         return told
 
     def items(self, path: str, body: Any) -> list[str]:
-        """The ids of a list."""
-        return [one["item_id"] for one in self("POST", path, body)["items"]]
+        """The ids of a list; none where it is refused, as a client that asks again sees it."""
+        try:
+            return [one["item_id"] for one in self("POST", path, body)["items"]]
+        except RefusedError:
+            return []
 
 
 def _probed(place: Place, probe: Callable[[Asking, int], float]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Row, delete, func, select
+from sqlalchemy import Column, Connection, Engine, Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from palate.errors import ConflictError
 from palate.serve.tables import events, exposures
+
+T = TypeVar("T")
 
 PART = 500  # rows in one statement
 
@@ -54,28 +57,32 @@ def append(connection: Connection, given: Sequence[Event]) -> Receipt:
     for one in given:
         if distinct.setdefault(one.event_id, one).digest != one.digest:
             raise _conflict(one.event_id)
-    insert = insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql
-    numbers: dict[str, int] = {}
-    rows = list(distinct.values())
-    for start in range(0, len(rows), PART):
-        part = rows[start : start + PART]
-        values = [
-            {"event_id": one.event_id, "user_id": one.user_id, "item_id": one.item_id, "time": one.time,
-             "value": one.value, "kind": one.kind, "text": one.text, "digest": one.digest}
-            for one in part
-        ]  # fmt: skip
-        statement = insert(events).values(values).on_conflict_do_nothing(index_elements=[events.c.event_id])
-        numbers |= {
-            row.event_id: row.seq for row in connection.execute(statement.returning(events.c.event_id, events.c.seq))
-        }
-    known = [name for name in distinct if name not in numbers]
-    for start in range(0, len(known), PART):
-        there = select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(known[start : start + PART]))
-        for name, digest in connection.execute(there):
-            if digest != distinct[name].digest:
-                raise _conflict(name)
-    new = tuple(replace(distinct[name], seq=seq) for name, seq in sorted(numbers.items(), key=lambda one: one[1]))
-    return Receipt(new, tuple(known))
+    names = list(distinct)
+    known = dict(_found(connection, events.c.digest, names))
+    for name, digest in known.items():
+        if digest != distinct[name].digest:
+            raise _conflict(name)
+    fresh = [name for name in names if name not in known]
+    if fresh:
+        insert = insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql
+        once = insert(events).on_conflict_do_nothing(index_elements=[events.c.event_id])
+        connection.execute(once, [_row(distinct[name]) for name in fresh])
+    numbers = dict(_found(connection, events.c.seq, fresh))
+    new = tuple(replace(distinct[name], seq=numbers[name]) for name in fresh)
+    return Receipt(new, tuple(name for name in names if name in known))
+
+
+def _found(connection: Connection, column: Column[T], names: Sequence[str]) -> Iterator[tuple[str, T]]:
+    """The events of these ids that are there: id and that column of each."""
+    for start in range(0, len(names), PART):
+        there = select(events.c.event_id, column).where(events.c.event_id.in_(names[start : start + PART]))
+        for row in connection.execute(there):
+            yield row[0], row[1]
+
+
+def _row(event: Event) -> dict[str, object]:
+    columns = ("event_id", "user_id", "item_id", "time", "value", "kind", "text", "digest")
+    return {name: getattr(event, name) for name in columns}
 
 
 def since(engine: Engine, seq: int) -> Iterator[Event]:
