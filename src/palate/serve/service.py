@@ -26,10 +26,10 @@ from palate.serve.database import opened, overwrite
 from palate.serve.desk import PATIENCE, Desk, Waiting
 from palate.serve.entries import Entry
 from palate.serve.events import Event, Receipt
+from palate.serve.exposures import ExposureLog
 from palate.serve.keys import Keys
 from palate.serve.rates import Rates
 from palate.serve.settings import ServeConfig
-from palate.serve.shown import Shown
 from palate.serve.state import State
 from palate.serve.version import Version
 from palate.serve.watch import Watch, WatchConfig
@@ -59,7 +59,7 @@ class Service:
         self.keys = Keys(self.engine)
         self.rates = Rates(config.rate)
         self.writer = Writer(self.engine, waiting=config.writes_waiting)
-        self._shown = Shown(self.writer, self.counters.refused.labels("exposure").inc)
+        self._shown = ExposureLog(self.writer, self.counters.refused.labels("exposure").inc)
         self.desk = Desk(waiting=config.waiting, together=config.together, order=config.order, told=self._count_answer)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)

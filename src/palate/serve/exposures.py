@@ -14,7 +14,7 @@ GATHER_S = 0.2  # nobody waits for these rows, and a commit costs as much for on
 MOST = 5000  # rows that wait; more are dropped
 
 
-class Shown:
+class ExposureLog:
     """Gathers rows for a moment and hands them to the writer; what is dropped is told.
 
     A row is written at the latest when `write` is called, before whatever is handed to the writer after it.
