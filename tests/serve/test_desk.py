@@ -146,6 +146,14 @@ def test_a_short_time_leaves_out_what_it_cannot_hold(desk, version):
     assert desk.submit(version, Ask(user_id="u0"), monotonic() + 1).result(SOON).degraded == ("personal_deadline",)
 
 
+def test_a_desk_that_is_closed_takes_nothing_more(desk, version):
+    waiting = desk.submit(version, Ask(user_id="u0"), monotonic() + SOON)
+    desk.close()
+    assert len(waiting.result(SOON).items) == 10
+    with pytest.raises(OverloadError, match="stopping"):
+        desk.submit(version, Ask(user_id="u1"), monotonic() + SOON)
+
+
 def test_stages_are_given_up_in_order():
     expected = Expected()
     expected.learn({"retrieve": 10.0, "trees": 20.0, "cross-encoder": 100.0, "explain": 40.0})

@@ -79,7 +79,10 @@ class Events:
 
     def where(self, keep: Bools) -> "Events":
         """Only the events marked in `keep` (E,)."""
-        rows = np.flatnonzero(keep)
+        return self.take(np.flatnonzero(keep))
+
+    def take(self, rows: Longs) -> "Events":
+        """The given events, in the given order."""
         return replace(
             self,
             user=self.user[rows],

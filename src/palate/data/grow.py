@@ -117,17 +117,7 @@ def _events(before: Events, told: Sequence[Happening], items: Catalogue, people:
         kind=((before.kind or empty) + tuple(one.kind for one in told)) if told_kinds else (),
         text=((before.text or empty) + tuple(one.text for one in told)) if told_texts else (),
     )
-    order = np.lexsort((both.time, both.user))
-    return replace(
-        both,
-        user=both.user[order],
-        item=both.item[order],
-        time=both.time[order],
-        value=both.value[order],
-        liked=both.liked[order],
-        kind=tuple(both.kind[row] for row in order) if both.kind else (),
-        text=tuple(both.text[row] for row in order) if both.text else (),
-    )
+    return both.take(np.lexsort((both.time, both.user)))
 
 
 def _value(one: Happening, least: float | None) -> float:

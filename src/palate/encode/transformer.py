@@ -86,7 +86,7 @@ class TransformerEncoder:
 
     def _computed(self, texts: list[str]) -> Floats:
         with self._turn:
-            log.info("encoding %d texts with %s", len(texts), self.config.model)
+            log.debug("encoding %d texts with %s", len(texts), self.config.model)
             return self._network.encode(texts, self.config.batch_tokens)
 
     @cached_property

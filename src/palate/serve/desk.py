@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from queue import Empty, Full, Queue
+from queue import Full, Queue
 from statistics import median
 from time import monotonic
 
 from palate.errors import ContractError, OverloadError, PalateError
 from palate.runtime import log
 from palate.serve.asks import FAILED, Ask, Listing
+from palate.serve.batches import batches
 from palate.serve.course import LATELY, Clock, Expected, timed
 from palate.serve.version import Version
 
@@ -61,6 +62,7 @@ class Desk:
         self._order = tuple(order)
         self._told = told
         self._expected: dict[str, Expected] = {}
+        self._closed, self._turn = False, threading.Lock()
         self._answering = 0
         self._each_s = 0.0
         self._lately: deque[float] = deque(maxlen=LATELY)
@@ -72,10 +74,13 @@ class Desk:
         one = Waiting(ask, version, deadline)
         if self.wait_s > PATIENCE * (deadline - monotonic()):
             raise OverloadError("too many requests are waiting for an answer in time; ask again in a moment")
-        try:
-            self._queue.put_nowait(one)
-        except Full:
-            raise OverloadError("too many requests are waiting; ask again in a moment") from None
+        with self._turn:
+            if self._closed:
+                raise OverloadError("the service is stopping; ask again in a moment")
+            try:
+                self._queue.put_nowait(one)
+            except Full:
+                raise OverloadError("too many requests are waiting; ask again in a moment") from None
         return one.done
 
     def expected(self, version: Version) -> Expected:
@@ -94,26 +99,19 @@ class Desk:
 
     def close(self) -> None:
         """Answer what waits, then stop."""
-        self._queue.put(None)
+        with self._turn:
+            first, self._closed = not self._closed, True
+        if first:
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = [first], False
-            while len(batch) < self._together and not last:
-                try:
-                    one = self._queue.get_nowait()
-                except Empty:
-                    break
-                last = one is None
-                batch += [one] if one else []
+        for batch in batches(self._queue, self._together):
             self._answering, began = len(batch), monotonic()
             self._answer(batch)
             self._lately.append((monotonic() - began) / len(batch))
             self._each_s = median(self._lately)
             self._answering = 0
-            if last:
-                return
 
     def _answer(self, batch: list[Waiting]) -> None:
         groups: dict[tuple[object, ...], tuple[list[Waiting], tuple[str, ...] | None]] = {}

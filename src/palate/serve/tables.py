@@ -25,23 +25,20 @@ events = Table(
 
 # Items and people as they are now, where that differs from what the models were trained on. A row that is deleted stays
 # as a mark, so that no model shows or reads it until one is trained without it.
-items = Table(
-    "items",
-    metadata,
-    Column("item_id", String(256), primary_key=True),
-    Column("fields", JSON, nullable=False),
-    Column("deleted", Boolean, nullable=False),
-    Column("changed", Float, nullable=False),
-)
 
-users = Table(
-    "users",
-    metadata,
-    Column("user_id", String(256), primary_key=True),
-    Column("fields", JSON, nullable=False),
-    Column("deleted", Boolean, nullable=False),
-    Column("changed", Float, nullable=False),
-)
+
+def _entries(what: str) -> Table:
+    return Table(
+        f"{what}s",
+        metadata,
+        Column(f"{what}_id", String(256), primary_key=True),
+        Column("fields", JSON, nullable=False),
+        Column("deleted", Boolean, nullable=False),
+        Column("changed", Float, nullable=False),
+    )
+
+
+items, users = _entries("item"), _entries("user")
 
 # Which lists were shown by which version and arm, for comparisons.
 exposures = Table(

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from queue import Full, Queue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from palate.errors import FullError, OverloadError, StoreError
 from palate.runtime import log
+from palate.serve.batches import batches
 
 R = TypeVar("R")
 FULL = ("disk is full", "No space left")  # as SQLite and PostgreSQL say it
@@ -67,19 +68,8 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            jobs = [first]
-            last = False
-            while len(jobs) < self._together and not last:
-                try:
-                    job = self._jobs.get_nowait()
-                except Empty:
-                    break
-                last = job is None
-                jobs += [job] if job else []
+        for jobs in batches(self._jobs, self._together):
             self._commit([job for job in jobs if job.done.set_running_or_notify_cancel()])
-            if last:
-                return
 
     def _commit(self, jobs: list[_Job]) -> None:
         """All in one transaction, each undone alone if it fails; nothing is told before the commit."""
