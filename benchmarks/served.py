@@ -10,7 +10,7 @@ def served(found: Found) -> str:
     """The section; parts that were not run are left out."""
     shop, machine = found["shop"], found["machine"]
     parts = [
-        "### The service under load (`python -m benchmarks.serving`)\n",
+        f"### The service under load, `{shop['recipe']}` (`python -m benchmarks.serving`)\n",
         f"{shop['items']:,} items, {shop['users']:,} people, {shop['events']:,} events, made by seed; recipe "
         f"`{shop['recipe']}` ({', '.join(shop['members'])}; {shop['used']}), trained in {shop['training_s']:,.0f} s. "
         f"{machine['processor']}, {machine['memory']}, {machine['processors']} processors, which the load generator "

@@ -128,6 +128,7 @@ TABLES: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("int8.json", _int8),
     ("read_speed.json", _reading),
     ("serving.json", served),
+    ("serving-item-knn.json", served),
 )
 
 
