@@ -163,6 +163,33 @@ def test_only_what_is_allowed_is_shown(state):
         answer(one, Ask(where=(("colour", ("red",)),)))
 
 
+def test_what_is_posted_while_a_list_is_made_is_in_the_next_one(state):
+    one = version(state)
+    post(state, one, "first", title="rocket moon")
+    retriever = one.recommender.retriever
+
+    class Meanwhile:
+        reads = retriever.reads
+
+        def retrieve(self, *asked):
+            post(state, one, f"new{len(one.annex)}", title="rocket moon")
+            return retriever.retrieve(*asked)
+
+    busy = replace(one.recommender, retriever=Meanwhile())
+    listing = one.answer([Ask(text="rocket moon", k=36)], busy)[0]
+    assert "first" in ids(listing)
+    assert "new1" not in ids(listing)
+    assert "new1" in ids(answer(one, Ask(text="rocket moon", k=5)))
+
+
+def test_a_rewritten_item_is_permitted_by_what_it_says_now(state):
+    one = version(state)
+    post(state, one, "i0", title="stars rocket", shelf="garden")
+    asked = Ask(text="stars rocket", k=36, where=(("shelf", ("garden",)),))
+    assert "i0" in ids(answer(one, asked))
+    assert "i0" not in ids(answer(one, replace(asked, where=(("shelf", ("space",)),))))
+
+
 def test_candidates_come_back_all_of_them(state):
     one = version(state)
     post(state, one, "new", title="rocket moon stars")

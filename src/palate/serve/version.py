@@ -61,7 +61,7 @@ class Version:
         self.annex = Annex(model.data.n_items)
         self._state = state
         self.caught_up = -1
-        self._turn = threading.Lock()
+        self._turn, self._marking = threading.Lock(), threading.Lock()
         self._marks: LRUCache[tuple[str, str], Bools] = LRUCache(MARKS)
         self._gone = np.zeros(model.data.n_items, np.bool_)
         self.catch_up()
@@ -135,13 +135,14 @@ class Version:
             answer = recommender.recommend(queries, k + spare, explain=first.explain)
             shown = annex.permitted(first.where) & self._allowed(annex.rows, first)
         return [
-            self._listing(ask, one, answer, place, shown, degraded)
+            self._listing(ask, one, answer, place, annex, shown, degraded)
             for place, (ask, one) in enumerate(zip(asks, told, strict=True))
         ]
 
     def _listing(
-        self, ask: Ask, told: _Told, answer: Answer, place: int, shown: Bools, degraded: tuple[str, ...]
+        self, ask: Ask, told: _Told, answer: Answer, place: int, annex: Annex, shown: Bools, degraded: tuple[str, ...]
     ) -> Listing:
+        """annex: as it was when this was asked, whatever came since; shown: (m,) what of it may be shown."""
         items, scores = answer.slate.items[place], answer.slate.scores[place]
         real = items != NO_ITEM
         items, scores = items[real], scores[real]
@@ -149,15 +150,15 @@ class Version:
         texts = {int(item): self._sentences(found, told.wish) for item, found in zip(items, reasons, strict=False)}
         new: frozenset[int] = frozenset()
         given = ask.candidates is not None
-        usable = shown if ask.include_seen or given else shown & ~np.isin(self.annex.rows, told.seen)
+        usable = shown if ask.include_seen or given else shown & ~np.isin(annex.rows, told.seen)
         if self.reader and usable.any() and ((asked := self._asked(told)).any() or given):
             every = 0 if told.wish or given else self._every
-            items, scores, new = merged(items, scores, self.annex, usable, asked, self.reader, k=ask.k, every=every)
+            items, scores, new = merged(items, scores, annex, usable, asked, self.reader, k=ask.k, every=every)
         titles = [self.title(int(item)) for item in items[: ask.k]]
         return Listing(
             self.name,
             tuple(
-                Shown(self.annex.id(int(item), self._ids), title, float(score), texts.get(int(item), ()), item in new)
+                Shown(annex.id(int(item), self._ids), title, float(score), texts.get(int(item), ()), item in new)
                 for item, title, score in zip(items[: ask.k], titles, scores, strict=False)
             ),
             answer.basis[place] if answer.basis else "history",
@@ -254,15 +255,16 @@ class Version:
         mask = ~self._gone
         for name, values in ask.where:
             mask &= np.logical_or.reduce([self._marked(name, value) for value in values])
-            if len(self.annex):
-                inside = self.annex.rows < len(mask)
-                mask[self.annex.rows[inside]] = self.annex.permitted(ask.where)[inside]
+        if ask.where:
+            annex = self.annex
+            inside = annex.rows < len(mask)  # those that were rewritten
+            mask[annex.rows[inside]] = annex.permitted(ask.where)[inside]
         rows = np.arange(len(mask), dtype=np.int32)
         return mask & self._allowed(rows, ask) if ask.deny or ask.allow is not None else mask
 
     def _marked(self, name: str, value: str) -> Bools:
         """(n_items,) the items of the catalogue whose attribute has this value."""
-        with self._turn:
+        with self._marking:
             if (name, value) not in self._marks:
                 attributes = self.model.data.items.attributes
                 if name not in attributes:
