@@ -1,5 +1,7 @@
 """The circumstances of a run, made once and handed down: seed, threads, cache folder, progress, logging."""
 
+import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -70,6 +72,16 @@ def n_processes() -> int:
 def threads() -> int:
     """How many threads native code may use: the processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def give_back_memory() -> None:
+    """Hand what is free back to the system, after work whose arrays were of many sizes.
+
+    glibc otherwise keeps it, in pieces between what lives, and later work of other sizes takes new memory beside it.
+    Other C libraries are left as they are.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # no glibc here
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cache_folder() -> Path:

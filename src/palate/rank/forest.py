@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,12 +64,12 @@ class Forest:
 
     def predict(self, rows: Floats) -> list[Doubles]:
         """(N,) of each booster, for rows of features (N, F)."""
-        blocks = [self._told(rows[start : start + ROWS]) for start in range(0, max(len(rows), 1), ROWS)]
-        starts = (0, *self.ends)
-        return [
-            np.concatenate([np.add.reduce(told[start:end], axis=0) for told in blocks])
-            for start, end in zip(starts, self.ends, strict=False)
-        ]
+        bounds = list(pairwise((0, *self.ends)))
+        blocks = []
+        for start in range(0, max(len(rows), 1), ROWS):
+            told = self._told(rows[start : start + ROWS])  # summed at once: of many rows it is large
+            blocks.append([np.add.reduce(told[first:end], axis=0) for first, end in bounds])
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def _told(self, rows: Floats) -> Doubles:
         """(trees, N) what each tree adds; in this order they are summed one after the other."""

@@ -11,7 +11,7 @@ from palate.contracts import ListTrainer, Retriever, Trainer
 from palate.data.dataset import Dataset
 from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
-from palate.runtime import Runtime
+from palate.runtime import Runtime, give_back_memory
 from palate.train.holdout import ENOUGH, hold_out, pretend_cold
 from palate.train.lesson import BlendConfig, Lesson, Stages
 from palate.train.search import Found, chosen, has_choices, within
@@ -67,11 +67,13 @@ class Blend:
         for place, member in enumerate(self.members):
             share = _left(end) / (len(self.members) - place + 1)
             found.append(chosen(member, rest, queries, targets, runtime, share))
+            give_back_memory()
         in_time = [place for place, one in enumerate(found) if one.trials[0].seconds <= _left(end)] or [0]
         blend, found = self._only(in_time), [found[place] for place in in_time]
         fitted = tuple(one.fitted for one in found)
         lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime)
         (fused, rankers, _), shown, numbers = lesson.learned()
+        give_back_memory()
         lists, numbers["lists"] = lesson.for_lists(fused, rankers)
         reader = None
         if self.reader:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from palate.config import option, options
 from palate.errors import StoreError
-from palate.runtime import Runtime, log, rank
+from palate.runtime import Runtime, give_back_memory, log, rank
 from palate.train import checkpoint, processes
 from palate.train.track import tracked
 
@@ -97,6 +97,7 @@ def train(
                 break
             steps = _Steps(model, optimiser, config, accumulate, after_step)
             loss = _epoch(steps, loss_of, epochs, clock, runtime.rng(f"{name}.{epoch}"), epoch)
+            give_back_memory()
             qualities.append(processes.agreed(quality_of() if not rank() else 0.0))
             if qualities[-1] >= max(qualities):
                 best = {key: value.clone() for key, value in model.state_dict().items()}
