@@ -85,7 +85,7 @@ class Writer:
                     except Exception as error:  # noqa: BLE001 - it is the asker's, who gets it from the future
                         job.done.set_exception(error)
         except Exception as error:  # noqa: BLE001 - the thread that writes must go on
-            cause = error.orig if isinstance(error, DBAPIError) else error
+            cause = _first(error)
             log.error("the database refused a write: %s", cause)
             kind = FullError if any(one in str(cause) for one in FULL) else StoreError
             for job in jobs:
@@ -100,3 +100,12 @@ class Writer:
                 job.done.set_exception(error)
             else:
                 job.done.set_result(result)
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong to begin with: where a full disk has ended a transaction, undoing a part of it fails too."""
+    found = error
+    while (before := error.__context__) is not None:
+        error = before
+        found = error if isinstance(error, DBAPIError) else found
+    return found.orig or found if isinstance(found, DBAPIError) else found
