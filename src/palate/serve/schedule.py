@@ -18,7 +18,8 @@ class Schedule:
     """Starts `palate.serve.retrain` after so many events or hours, or when told to; one at a time.
 
     What it leads to is in the registry: a version that the gate let pass is live as soon as the lineup looks. A process
-    that was killed goes on from its checkpoints when the next one starts.
+    that was killed leaves nothing there, and is started again when it is due; networks go on from their checkpoints if
+    nothing was logged meanwhile.
     """
 
     def __init__(self, service: Service) -> None:
@@ -56,7 +57,7 @@ class Schedule:
         log.info("training anew, process %d", self._running.pid)
 
     def close(self) -> None:
-        """Look no more, and end what is under way; it goes on at the next start."""
+        """Look no more, and end what is under way."""
         self._stop.set()
         if self._running is not None and self._running.poll() is None:
             self._running.terminate()

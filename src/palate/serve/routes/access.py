@@ -45,7 +45,6 @@ def allowed(role: str) -> Any:
             raise RefusedError(403, "role", f"this key is a {key.role}'s; it takes the role {role}")
         return key
 
-    key_of.role = role  # type: ignore[attr-defined]
     return Depends(key_of)
 
 
@@ -59,4 +58,6 @@ async def written(work: Callable[[], "Future[T]"]) -> T:
     try:
         return await asyncio.wait_for(asyncio.wrap_future(work()), WRITE_S)
     except TimeoutError:
-        raise OverloadError("the disk is too slow; send it again, what is written twice counts once") from None
+        raise OverloadError(
+            "the disk is too slow, and it may be written yet; events, items and people may be sent again"
+        ) from None
