@@ -27,6 +27,7 @@ from palate.runtime import Runtime
 from palate.types import Floats, Ints, Queries, Slate
 
 VALIDATING = 2048  # people whose last like tells when to stop, as in the library's training guide
+GUIDE = {"n_factors": 64, "n_heads": 2, "session_max_len": 50}
 MOST_EPOCHS, PATIENCE = 100, 3  # patience is Lightning's default
 
 
@@ -43,7 +44,11 @@ def sasrec() -> "TransformerPeer":
 
 
 def sasrec_guide() -> "TransformerPeer":
-    return TransformerPeer({"n_factors": 64, "n_heads": 2, "session_max_len": 50})
+    return TransformerPeer(GUIDE)
+
+
+def sasrec_sampled() -> "TransformerPeer":
+    return TransformerPeer({**GUIDE, "loss": "sampled_softmax", "n_negatives": 256})
 
 
 @dataclass(frozen=True, eq=False)

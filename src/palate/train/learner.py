@@ -21,8 +21,8 @@ class LearnerConfig(SequenceConfig):
     smoothing: float = option(
         0.2, "Share of a target's chance that is spread evenly over the catalogue.", low=0.0, high=0.9
     )
-    sample_above: int = option(100_000, "Catalogue size above which the softmax is sampled.", low=0)
-    negatives: int = option(4096, "Items that a sampled softmax draws in a step.", low=1)
+    sample_above: int = option(5000, "Catalogue size above which the softmax is sampled.", low=0)
+    negatives: int = option(2048, "Items that a sampled softmax draws in a step.", low=1)
 
 
 class Learner(nn.Module):
