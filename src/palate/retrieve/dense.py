@@ -12,6 +12,7 @@ from scipy import sparse
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
+from palate.retrieve.approximate import Approximate, Codes, coded, searched
 from palate.retrieve.axes import directions, project
 from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
@@ -39,6 +40,10 @@ class DenseConfig:
         "4 somewhat, large only the nearest. Above 0 it takes as many times longer as a history has items.",
         low=0.0, high=50.0,
     )  # fmt: skip
+    exact_up_to: int = option(
+        100_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones much "
+        "sooner, which needs the extra index.", low=16,
+    )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
 
@@ -56,6 +61,7 @@ class Dense:
 
     vectors_: (n_items, dim) unit rows, zero where the item has no text
     mean_, axes_: (width,) and (width, dim), what is taken away from an encoded text and what it is multiplied by
+    codes_: what an index of the vectors is made of; None where they are few, or none could be made
     declared_: (n_users + 1, dim) unit rows, empty where nothing is declared; the last row is the stranger's
     record: how the encoder came about where it was tuned, plain values
     """
@@ -65,6 +71,7 @@ class Dense:
     vectors_: Floats | None = None
     mean_: Floats | None = None
     axes_: Floats | None = None
+    codes_: Codes | None = None
     declared_: sparse.csr_matrix | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,13 +82,15 @@ class Dense:
         encoder = self.encoder.fit(texts, runtime)
         encoded = encoder.encode(texts, role="item")
         mean, axes = directions(encoded[encoded.any(axis=1)], centre=self.config.centre, whiten=self.config.whiten)
+        vectors = project(encoded, mean, axes)
         people = encoder.encode((*data.users.text, ""), role="query")
         return replace(
             self,
             encoder=encoder,
-            vectors_=project(encoded, mean, axes),
+            vectors_=vectors,
             mean_=mean,
             axes_=axes,
+            codes_=coded(vectors, self.config.exact_up_to, runtime.rng("codes")),
             declared_=sparse.csr_matrix(project(people, mean, axes)),
         )
 
@@ -123,5 +132,5 @@ class Dense:
         return scores
 
     @cached_property
-    def _index(self) -> LongestFirst:
-        return LongestFirst.of(fitted(self.vectors_, self))
+    def _index(self) -> LongestFirst | Approximate:
+        return searched(fitted(self.vectors_, self), self.codes_, self.config.exact_up_to)
