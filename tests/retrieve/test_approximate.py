@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from palate.retrieve import approximate
 from palate.retrieve.approximate import Approximate, Codes, coded, searched
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.exact import LongestFirst
+from palate.retrieve.fuse import Fused
+from palate.retrieve.popular import Popular
 from palate.retrieve.top import best
 from palate.runtime import Runtime
 from palate.types import NO_ITEM
@@ -210,3 +213,23 @@ def test_given_candidates_are_all_compared(dense, monkeypatch):
     among = np.array([[7, 3, 1400]], np.int32)
     found = dense.retrieve(asking([], wishes=["word3 word7"]), 3, among)
     assert sorted(found.items[0].tolist()) == [3, 7, 1400]
+
+
+@pytest.fixture(scope="module")
+def fused(dense):
+    data = dataset([[0, 1], [5]], dense.vectors_.shape[0])
+    return Fused(members=(dense, Popular().fit(data, Runtime())), weights=(1, 0), wish_weights=(1, 0), n_items_=1500)
+
+
+@pytest.mark.parametrize("focus", [0.0, 4.0])
+def test_a_blend_that_hears_only_an_indexed_part_gives_the_lists_and_scores_that_it_gives_without(fused, focus):
+    dense = replace(fused.members[0], config=DenseConfig(exact_up_to=1000, focus=focus))
+    queries = asking([3], [], [3, 9], [7], [], wishes=["", "word3 word7", "", "word9 word12 word100", ""])
+    quick = replace(fused, members=(dense, fused.members[1]))
+    plain = replace(
+        quick, members=(replace(dense, config=DenseConfig(exact_up_to=1500, focus=focus)), fused.members[1])
+    )
+    assert dense.indexed
+    found, expected = quick.retrieve(queries, 3), plain.retrieve(queries, 3)
+    assert found.items.tolist() == expected.items.tolist()
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3)

@@ -34,11 +34,15 @@ class Codes:
     rotation: (dim, width) orthonormal rows, so that every number tells about as much
     points: (width / CELL, POINTS, CELL)
     codes: (n_items, bytes) two half bytes each
+    mean, square: (dim,) and (dim, dim) the means of the vectors and of their products with themselves, from which the
+        mean and deviation of any request's scores follow
     """
 
     rotation: Floats
     points: Floats
     codes: NDArray[np.uint8]
+    mean: Floats
+    square: Floats
 
     @staticmethod
     def of(vectors: Floats, rng: np.random.Generator) -> "Codes":
@@ -52,9 +56,12 @@ class Codes:
         quantizer.cp.min_points_per_centroid = 1
         taught = rng.choice(n_items, min(n_items, TAUGHT), replace=False)
         quantizer.train(product(vectors[taught], rotation))
-        blocks = (vectors[start : start + CODED] for start in range(0, n_items, CODED))
+        blocks = [vectors[start : start + CODED] for start in range(0, n_items, CODED)]
         codes = np.concatenate([quantizer.compute_codes(product(block, rotation)) for block in blocks])
-        return Codes(rotation, faiss.vector_to_array(quantizer.centroids).reshape(-1, POINTS, CELL), codes)
+        points = faiss.vector_to_array(quantizer.centroids).reshape(-1, POINTS, CELL)
+        square = sum(((block.T @ block).astype(np.float64) for block in blocks), np.zeros((dim, dim))) / n_items
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        return Codes(rotation, points, codes, mean.astype(np.float32), square.astype(np.float32))
 
     def index(self, n_items: int, dim: int) -> Any:
         """The index of faiss; raises StoreError where these are not the codes of such a catalogue."""

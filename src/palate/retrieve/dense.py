@@ -19,7 +19,7 @@ from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.types import Floats, Ints, Queries, Slate
+from palate.types import Bools, Floats, Ints, Queries, Slate
 from palate.vectors import unit_rows
 
 
@@ -41,8 +41,8 @@ class DenseConfig:
         low=0.0, high=50.0,
     )  # fmt: skip
     exact_up_to: int = option(
-        100_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones much "
-        "sooner, which needs the extra index.", low=16,
+        50_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones in a "
+        "fraction of the time, which needs the extra index.", low=16,
     )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
@@ -96,17 +96,39 @@ class Dense:
 
     def scores(self, queries: Queries) -> Floats:
         scores = product(self.asked(queries), fitted(self.vectors_, self).T)
-        if self.config.focus:
-            declared = fitted(self.declared_, self)[queries.users].getnnz(axis=1) > 0
-            alone = np.flatnonzero(queries.has_history & ~queries.has_wish & ~declared)
-            scores[alone] = self._focused(queries.take(alone))
+        rows = np.flatnonzero(self._by_focus(queries))
+        if len(rows):
+            scores[rows] = self._focused(queries.take(rows))
         return scores
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
-        if among is not None or self.config.focus:
-            return retrieve_in_blocks(self.scores, queries, k, among)
         fitted(self.vectors_, self)
-        return self._index.retrieve(self.asked, queries, k)
+        focused = self._by_focus(queries)
+        if among is not None or focused.all():
+            return retrieve_in_blocks(self.scores, queries, k, among)
+        near = self._index.retrieve(self.asked, queries.take(np.flatnonzero(~focused)), k)
+        if not focused.any():
+            return near
+        rows = np.argsort(focused, kind="stable")
+        parts = [near, retrieve_in_blocks(self.scores, queries.take(np.flatnonzero(focused)), k)]
+        return Slate.stack(parts, near.k).take(np.argsort(rows))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether lists come from an index, which does not tell the scores of all items."""
+        n_items = len(fitted(self.vectors_, self))
+        return n_items > self.config.exact_up_to and isinstance(self._index, Approximate)
+
+    def spread(self, queries: Queries) -> tuple[Floats, Floats]:
+        """(B, 1) the mean and the deviation of a request's scores over an indexed catalogue.
+
+        A deviation is 0 where all scores are equal or the index does not answer.
+        """
+        asked, codes = self.asked(queries), fitted(self.codes_, self)
+        asked[self._by_focus(queries)] = 0
+        mean = asked @ codes.mean[:, None]
+        square = np.sum(asked @ codes.square * asked, axis=1, keepdims=True)
+        return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
     def asked(self, queries: Queries) -> Floats:
         """(B, dim) what is known of the requests, unit rows; zero where nothing is."""
@@ -119,6 +141,14 @@ class Dense:
             wishes = self.encoder.encode([queries.wishes[row] for row in asking], role="query")
             wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
         return unit_rows(wanted)
+
+    def _by_focus(self, queries: Queries) -> Bools:
+        """(B,) where a soft maximum decides: only a history is known, and of one item it is the mean."""
+        if not self.config.focus:
+            return np.zeros(len(queries), np.bool_)
+        declared = fitted(self.declared_, self)[queries.users].getnnz(axis=1) > 0
+        several: Bools = (queries.histories.lengths > 1) & ~queries.has_wish & ~declared
+        return several
 
     def _focused(self, queries: Queries) -> Floats:
         """(B, n_items) soft maxima over the histories."""
