@@ -1,6 +1,6 @@
 """The index of large catalogues beside exact search: milliseconds, what it misses, seconds and memory to make it.
 
-    python -m benchmarks.index [--data shared/data] [--sizes 100000,300000,1000000]
+    python -m benchmarks.index [--data shared/data] [--sizes 50000,100000,300000,1000000]
 
 The vectors are MiniLM's of the texts of four catalogues, and between them made ones: a text's vector moved by a part of
 the difference of two others, so that the cloud keeps its shape. Asked are texts that were held out, and tags that
@@ -42,7 +42,7 @@ STEP = 50_000  # vectors made at once
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.index", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--sizes", default="100000,300000,1000000")
+    parser.add_argument("--sizes", default="50000,100000,300000,1000000")
     given = parser.parse_args()
     texts, asked = real(given.data)
     found: dict[str, Any] = {"texts": len(texts), "asked": ASKED, "dim": texts.shape[1], "machine": environment()}

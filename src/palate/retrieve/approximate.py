@@ -75,7 +75,8 @@ class Codes:
         faiss.copy_array_to_vector(self.points.astype(np.float32).ravel(), plain.pq.centroids)
         faiss.copy_array_to_vector(self.codes.astype(np.uint8).ravel(), plain.codes)
         plain.is_trained, plain.ntotal = True, n_items
-        return faiss.IndexPQFastScan(plain)
+        made: Any = faiss.IndexPQFastScan  # its types leave out that it takes an index
+        return made(plain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +113,9 @@ class Approximate:
         left = []
         for row, (one, seen) in enumerate(zip(asked, queries.seen, strict=True)):
             reach = wide * n_items // max(n_open, 1) + len(seen)
-            found = self._candidates(one, reach, seen, queries.eligible)[:wide] if one.any() else seen[:0]
-            near = np.einsum("nd,d->n", self.vectors[found := np.sort(found)], one)  # the same for equal vectors
+            found = self._candidates(one, reach, seen, queries.eligible)[:wide]
+            found.sort()
+            near = np.einsum("nd,d->n", self.vectors[found], one)  # the same for equal vectors
             order = np.argsort(-near, kind="stable")[:k]
             if len(order) < k or near[order[-1]] == near.min():
                 left.append(row)
@@ -125,8 +127,9 @@ class Approximate:
         return Slate(items, scores)
 
     def _candidates(self, asked: Floats, reach: int, seen: Ints, eligible: Bools | None) -> Longs:
-        """Of the `reach` items with the nearest codes those that may be shown, the nearest first."""
-        if reach * PART > len(self.vectors):
+        """Of the `reach` items with the nearest codes those that may be shown, the nearest first; none where exact search
+        is to answer."""
+        if reach * PART > len(self.vectors) or not asked.any():
             return np.zeros(0, np.int64)
         found: Longs = self.index.search(product(asked[None], self.rotation), reach)[1][0]
         shown = (found >= 0) & ~np.isin(found, seen)
