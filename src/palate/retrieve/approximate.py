@@ -127,8 +127,10 @@ class Approximate:
         return Slate(items, scores)
 
     def _candidates(self, asked: Floats, reach: int, seen: Ints, eligible: Bools | None) -> Longs:
-        """Of the `reach` items with the nearest codes those that may be shown, the nearest first; none where exact search
-        is to answer."""
+        """Of the `reach` items with the nearest codes those that may be shown, the nearest first.
+
+        None where exact search is to answer.
+        """
         if reach * PART > len(self.vectors) or not asked.any():
             return np.zeros(0, np.int64)
         found: Longs = self.index.search(product(asked[None], self.rotation), reach)[1][0]

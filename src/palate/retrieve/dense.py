@@ -41,8 +41,8 @@ class DenseConfig:
         low=0.0, high=50.0,
     )  # fmt: skip
     exact_up_to: int = option(
-        50_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones much "
-        "sooner, which needs the extra index.", low=16,
+        50_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones "
+        "much sooner, which needs the extra index.", low=16,
     )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
