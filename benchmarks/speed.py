@@ -105,6 +105,33 @@ def _int8(found: Found) -> str:
     )
 
 
+def _index(found: Found) -> str:
+    rows = [
+        (
+            f"{int(size):,}",
+            *(f"{one[f'{way}_ms_{together}']:.1f}" for together in (1, 16) for way in ("exact", "approximate")),
+            *(f"{one[f'{kind} recall@{k}']:.3f}" for kind in ("titles", "tags") for k in (10, 100)),
+            f"{one['build_s']:.0f} ({one['open_s']:.1f})",
+            f"{one['vectors_mb']:,} + {2 * one['codes_mb']:,}",
+        )
+        for size, one in found["sizes"].items()
+    ]
+    heads = (
+        *("items", "ms alone, exact", "index", "ms among 16, exact", "index"),
+        *("titles: recall@10", "@100", "tags: recall@10", "@100", "seconds to make (open)", "MB of vectors + codes"),
+    )
+    return "\n".join(
+        [
+            "### The index of large catalogues (`python -m benchmarks.index`)\n",
+            f"Vectors of MiniLM, {found['dim']} numbers: {found['texts']:,} real texts, the others made between them; "
+            f"faiss {found['faiss']}, processor time of one thread; {_processor(found['machine'])}. {found['asked']} "
+            "titles that were held out and as many tags that people gave films; recall is the share of exact "
+            "search's list.\n",
+            *_table(heads, rows),
+        ]
+    )
+
+
 def _reading(found: Found) -> str:
     rows = [
         (name, *(f"{one['wall'][f'{what}_ms']:,}" for what in ("bare", "table", "read")))
@@ -126,6 +153,7 @@ TABLES: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("scale.json", _scale),
     ("encode_speed.json", _encoding),
     ("int8.json", _int8),
+    ("index.json", _index),
     ("read_speed.json", _reading),
     ("serving.json", served),
     ("serving-item-knn.json", served),

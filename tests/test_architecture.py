@@ -62,6 +62,7 @@ EDGES = {  # third-party package -> the rooms that may import it
     "matplotlib": {"evaluation"},
     "implicit": {"retrieve/ials"},
     "bm25s": {"retrieve/lexical"},
+    "faiss": {"retrieve/approximate"},
     "lightgbm": {"rank/features"},
 }
 

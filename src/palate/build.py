@@ -25,6 +25,7 @@ from palate.rank.diversify import Diversify, DiversifyConfig
 from palate.rank.features import FeatureRanker, FeatureRankerConfig
 from palate.rank.llm import LLMRanker, LLMRankerConfig
 from palate.rank.newcomers import Newcomers
+from palate.retrieve.approximate import Codes
 from palate.retrieve.dense import Dense, DenseConfig
 from palate.retrieve.ease import EASE, EASEConfig
 from palate.retrieve.fuse import Fused, FusedConfig
@@ -284,7 +285,7 @@ def kinds() -> dict[str, type]:
     texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
     writers = [LLMRanker, LLMRankerConfig, PromptConfig, LocalGenerator, LocalGeneratorConfig]
     writers += [RemoteGenerator, RemoteGeneratorConfig]
-    blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig]
+    blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig, Codes]
     return {kind.__name__: kind for kind in (*parts, *values, *texts, *writers, *blend)}
 
 

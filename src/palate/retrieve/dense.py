@@ -12,13 +12,14 @@ from scipy import sparse
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
+from palate.retrieve.approximate import Approximate, Codes, coded, searched
 from palate.retrieve.axes import directions, project
 from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
-from palate.types import Floats, Ints, Queries, Slate
+from palate.types import Bools, Floats, Ints, Queries, Slate
 from palate.vectors import unit_rows
 
 
@@ -39,6 +40,10 @@ class DenseConfig:
         "4 somewhat, large only the nearest. Above 0 it takes as many times longer as a history has items.",
         low=0.0, high=50.0,
     )  # fmt: skip
+    exact_up_to: int = option(
+        50_000, "Items up to which every one is compared with a request; above, an index finds nearly the same ones "
+        "much sooner, which needs the extra index.", low=16,
+    )  # fmt: skip
     wish_weight: float = option(1.0, "Weight of the wish, where the history has 1.", low=0.0)
     declared_weight: float = option(0.3, "Weight of a known person's declared text, where the history has 1.", low=0.0)
 
@@ -56,6 +61,7 @@ class Dense:
 
     vectors_: (n_items, dim) unit rows, zero where the item has no text
     mean_, axes_: (width,) and (width, dim), what is taken away from an encoded text and what it is multiplied by
+    codes_: what an index of the vectors is made of; None where they are few, or none could be made
     declared_: (n_users + 1, dim) unit rows, empty where nothing is declared; the last row is the stranger's
     record: how the encoder came about where it was tuned, plain values
     """
@@ -65,6 +71,7 @@ class Dense:
     vectors_: Floats | None = None
     mean_: Floats | None = None
     axes_: Floats | None = None
+    codes_: Codes | None = None
     declared_: sparse.csr_matrix | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,29 +82,53 @@ class Dense:
         encoder = self.encoder.fit(texts, runtime)
         encoded = encoder.encode(texts, role="item")
         mean, axes = directions(encoded[encoded.any(axis=1)], centre=self.config.centre, whiten=self.config.whiten)
+        vectors = project(encoded, mean, axes)
         people = encoder.encode((*data.users.text, ""), role="query")
         return replace(
             self,
             encoder=encoder,
-            vectors_=project(encoded, mean, axes),
+            vectors_=vectors,
             mean_=mean,
             axes_=axes,
+            codes_=coded(vectors, self.config.exact_up_to, runtime.rng("codes")),
             declared_=sparse.csr_matrix(project(people, mean, axes)),
         )
 
     def scores(self, queries: Queries) -> Floats:
         scores = product(self.asked(queries), fitted(self.vectors_, self).T)
-        if self.config.focus:
-            declared = fitted(self.declared_, self)[queries.users].getnnz(axis=1) > 0
-            alone = np.flatnonzero(queries.has_history & ~queries.has_wish & ~declared)
-            scores[alone] = self._focused(queries.take(alone))
+        rows = np.flatnonzero(self._by_focus(queries))
+        if len(rows):
+            scores[rows] = self._focused(queries.take(rows))
         return scores
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
-        if among is not None or self.config.focus:
-            return retrieve_in_blocks(self.scores, queries, k, among)
         fitted(self.vectors_, self)
-        return self._index.retrieve(self.asked, queries, k)
+        focused = self._by_focus(queries)
+        if among is not None or focused.all():
+            return retrieve_in_blocks(self.scores, queries, k, among)
+        near = self._index.retrieve(self.asked, queries.take(np.flatnonzero(~focused)), k)
+        if not focused.any():
+            return near
+        rows = np.argsort(focused, kind="stable")
+        parts = [near, retrieve_in_blocks(self.scores, queries.take(np.flatnonzero(focused)), k)]
+        return Slate.stack(parts, near.k).take(np.argsort(rows))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether lists come from an index, which does not tell the scores of all items."""
+        n_items = len(fitted(self.vectors_, self))
+        return n_items > self.config.exact_up_to and isinstance(self._index, Approximate)
+
+    def spread(self, queries: Queries) -> tuple[Floats, Floats]:
+        """(B, 1) the mean and the deviation of a request's scores over an indexed catalogue.
+
+        A deviation is 0 where all scores are equal or the index does not answer.
+        """
+        asked, codes = self.asked(queries), fitted(self.codes_, self)
+        asked[self._by_focus(queries)] = 0
+        mean = asked @ codes.mean[:, None]
+        square = np.sum(asked @ codes.square * asked, axis=1, keepdims=True)
+        return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
     def asked(self, queries: Queries) -> Floats:
         """(B, dim) what is known of the requests, unit rows; zero where nothing is."""
@@ -111,6 +142,14 @@ class Dense:
             wanted[asking] += config.wish_weight * project(wishes, fitted(self.mean_, self), fitted(self.axes_, self))
         return unit_rows(wanted)
 
+    def _by_focus(self, queries: Queries) -> Bools:
+        """(B,) where a soft maximum decides: only a history is known, and of one item it is the mean."""
+        if not self.config.focus:
+            return np.zeros(len(queries), np.bool_)
+        declared = fitted(self.declared_, self)[queries.users].getnnz(axis=1) > 0
+        several: Bools = (queries.histories.lengths > 1) & ~queries.has_wish & ~declared
+        return several
+
     def _focused(self, queries: Queries) -> Floats:
         """(B, n_items) soft maxima over the histories."""
         vectors, config = fitted(self.vectors_, self), self.config
@@ -123,5 +162,5 @@ class Dense:
         return scores
 
     @cached_property
-    def _index(self) -> LongestFirst:
-        return LongestFirst.of(fitted(self.vectors_, self))
+    def _index(self) -> LongestFirst | Approximate:
+        return searched(fitted(self.vectors_, self), self.codes_, self.config.exact_up_to)

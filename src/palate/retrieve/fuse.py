@@ -12,6 +12,7 @@ from palate.config import option, options
 from palate.contracts import Retriever, Source
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
+from palate.retrieve.dense import Dense
 from palate.retrieve.scale import Scale, reciprocal_ranks, signals, standardised
 from palate.retrieve.top import best, chosen, fitted, in_blocks
 from palate.runtime import Runtime
@@ -81,7 +82,29 @@ class Fused:
         return self._asked(queries)[0]
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
-        return in_blocks(self._slate, queries, k, among)
+        sole = self._sole if among is None else None
+        return in_blocks(self._slate, queries, k, among) if sole is None else self._by_index(sole, queries, k)
+
+    @property
+    def _sole(self) -> Dense | None:
+        """The only member that is heard, where an index spares it the scores of all items."""
+        if self.tells or self.cold is not None or self.config.method != "z-scores":
+            return None
+        wish = self.wish_weights or self._readers("text")
+        own = self.weights or (1.0,) * len(self.members)
+        heard = [one for one, *each in zip(self.members, own, wish, strict=True) if any(each)]
+        return heard[0] if len(heard) == 1 and isinstance(heard[0], Dense) and heard[0].indexed else None
+
+    def _by_index(self, sole: Dense, queries: Queries, k: int) -> Slate:
+        """What `_slate` gives where only this member is heard, as far as its index finds it."""
+        mean, deviation = sole.spread(queries)
+        told = deviation[:, 0] > 0
+        rows = [np.flatnonzero(told), np.flatnonzero(~told)]
+        times = queries.has_history.astype(np.float32) + (queries.has_wish | ~queries.has_history)
+        near = sole.retrieve(queries.take(rows[0]), k)
+        scores = (near.scores - mean[told]) / deviation[told] * times[told, None]
+        parts = [Slate(near.items, scores), in_blocks(self._slate, queries.take(rows[1]), k)]
+        return Slate.stack(parts, near.k).take(np.argsort(np.concatenate(rows)))
 
     def _slate(self, queries: Queries, k: int, among: Ints | None) -> Slate:
         scores, said = self._asked(queries)

@@ -15,7 +15,7 @@ from palate.errors import ConfigError, UnknownIdError
 from palate.explain.narrate import sentence
 from palate.model import Model
 from palate.pipeline import Recommender
-from palate.retrieve.dense import Dense
+from palate.retrieve.dense import Dense, DenseConfig
 from palate.runtime import Runtime
 from palate.serve.annex import COLUMNS, Annex
 from palate.serve.asks import Ask, Listing, Shown
@@ -305,5 +305,7 @@ def _reader(recommender: Recommender, model: Model, arithmetic: str) -> Dense | 
     items = model.data.items
     if not (any(items.title) or any(items.description) or any(items.tags)):
         return None
-    made: Dense = listening(Dense(encoder=build.make_encoder("auto")).fit(model.data, Runtime()), arithmetic)
+    unsearched = DenseConfig(exact_up_to=max(model.data.n_items, 16))
+    fitted = Dense(unsearched, encoder=build.make_encoder("auto")).fit(model.data, Runtime())
+    made: Dense = listening(fitted, arithmetic)
     return made
