@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
 from palate import store
@@ -42,6 +43,13 @@ def test_scores_are_those_of_torch(ranker, exported):
     assert (found != expected).any() or precision == "fp32"
 
 
+def test_int8_reads_every_weight_matrix_of_the_transformer_as_integers(ranker, tmp_path):
+    ranker.export(tmp_path / "out", "int8")
+    products = [node.op_type for node in onnx.load(tmp_path / "out" / "ranker.onnx").graph.node]
+    assert products.count("MatMulIntegerToFloat") == 6
+    assert products.count("MatMul") == 2  # in attention, between activations
+
+
 def test_the_slates_own_score_counts_as_much_as_training_found(exported):
     more = exported[1].read(PEOPLE, ITEMS, PRIOR + 1, 64) - exported[1].read(PEOPLE, ITEMS, PRIOR, 64)
     np.testing.assert_allclose(more, 2, atol=1e-4)
@@ -62,20 +70,21 @@ def test_no_pairs_get_no_scores(exported):
 RUN = """
 import sys
 import numpy as np
-from palate import store
-from palate.build import kinds
 from pathlib import Path
-ranker = store.load(Path(sys.argv[1]), kinds())
+from palate import store
+from palate.rank.cross import CrossEncoder, CrossEncoderConfig, MethodConfig
+ranker = store.load(Path(sys.argv[1]), {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig, MethodConfig)})
 print(ranker.scores(["love"], ["cakes"], np.zeros(1, np.float32)).shape, "torch" in sys.modules)
 """
 
 
 def test_int8_is_exported_once_and_then_reads_without_torch(ranker, tmp_path, monkeypatch):
     monkeypatch.setenv("PALATE_CACHE", str(tmp_path / "cache"))
-    store.save(tmp_path / "saved", replace(ranker, config=replace(ranker.config, dtype="int8")), {})
+    quick = replace(ranker, config=replace(ranker.config, dtype="int8"))
+    quick.scores(PEOPLE, ITEMS, PRIOR)
+    store.save(tmp_path / "saved", quick, {})
     command = [sys.executable, "-W", "ignore", "-c", RUN, str(tmp_path / "saved")]
-    shown = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
-    assert shown == ["(1,) True\n", "(1,) False\n"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "(1,) False\n"
     assert len(list((tmp_path / "cache" / "onnx").iterdir())) == 1
 
 

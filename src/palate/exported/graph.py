@@ -47,7 +47,9 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads()
         options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(str(folder / graph_of(part)), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(folder / graph_of(part)), options, providers=["CPUExecutionProvider"]
+        )
         return Graph(session, tokenizer)
 
     def read(self, texts: Sequence[str | tuple[str, str]], batch_tokens: int, **beside: Floats) -> Floats:

@@ -82,7 +82,9 @@ def merged(transformer: Any) -> Any:
 
 def _trace(made: Traced, path: Path) -> None:
     """Write the graph; torch's newer exporter would need a package more."""
-    axes = {name: {0: "texts", 1: "tokens"} if value.ndim == 2 else {0: "texts"} for name, value in made.columns.items()}
+    axes = {
+        name: {0: "texts", 1: "tokens"} if value.ndim == 2 else {0: "texts"} for name, value in made.columns.items()
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of every Python value
         torch.onnx.export(
