@@ -57,7 +57,9 @@ def test_the_slates_own_score_counts_as_much_as_training_found(exported):
 
 def test_a_score_does_not_hang_on_its_batch(exported):
     precision, pairs = exported
-    alone = np.concatenate([pairs.read([a], [b], np.full(1, c), 64) for a, b, c in zip(PEOPLE, ITEMS, PRIOR)])
+    alone = np.concatenate(
+        [pairs.read([a], [b], np.full(1, c), 64) for a, b, c in zip(PEOPLE, ITEMS, PRIOR, strict=True)]
+    )
     for size in (1, 64, 10_000):
         found = pairs.read(PEOPLE, ITEMS, PRIOR, size)
         np.testing.assert_allclose(found, alone, atol={"fp32": 1e-4, "int8": 1e-2}[precision])
@@ -73,7 +75,8 @@ import numpy as np
 from pathlib import Path
 from palate import store
 from palate.rank.cross import CrossEncoder, CrossEncoderConfig, MethodConfig
-ranker = store.load(Path(sys.argv[1]), {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig, MethodConfig)})
+kinds = {kind.__name__: kind for kind in (CrossEncoder, CrossEncoderConfig, MethodConfig)}
+ranker = store.load(Path(sys.argv[1]), kinds)
 print(ranker.scores(["love"], ["cakes"], np.zeros(1, np.float32)).shape, "torch" in sys.modules)
 """
 

@@ -50,9 +50,10 @@ class CrossEncoder:
     The score of a candidate is what the transformer says plus, as much as training found it worth, the slate's own
     score, standardised within what is read of the list; candidates that are not read follow below. Requests with a wish
     or without a history keep their order, and so does everybody where training brought nothing better. In bf16 a score
-    hangs a little on what else is in its batch. In int8 the network is exported once, into the cache; a score in another
-    batch is the same to within 1e-2, as each token has a scale of its own. A saved ranker holds the weights that learned and the fingerprint of
-    the model they belong to, and refuses another. May be asked from several threads; they take turns.
+    hangs a little on what else is in its batch. In int8 the network is exported once, into the cache; a score is the
+    same in another batch to within 1e-2, as each token has a scale of its own. A saved ranker holds the weights that
+    learned and the fingerprint of the model they belong to, and refuses another. May be asked from several threads;
+    they take turns.
 
     Reference: Nogueira and Cho (2019), Passage re-ranking with BERT, arXiv:1901.04085; made by `palate.train.ranker`.
 
