@@ -95,6 +95,7 @@ def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict
         scores = [reader.read(people, items, prior, ranker.config.batch_tokens) for reader in readers]
         alone = [readers[2].read([people[row]], [items[row]], prior[[row]], 1)[0] for row in drawn[:32]]
     orders = [_ordered(slate, own, each) for each in scores]
+    own_orders = [_ordered(slate, own, each - ranker.weights_["trust"] * prior) for each in scores]
     values = [NDCG(k=10).per_user(each, cut.test.truth) for each in orders]
     return {
         "pairs": len(drawn),
@@ -107,12 +108,14 @@ def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict
                 "ratio": round(statistics.median(a / b for a, b in zip(seconds[0], seconds[row], strict=True)), 2),
                 "difference": float(np.abs(scores[row] - scores[0]).max()),
                 "top10": round(_overlap(orders[0], orders[row]), 4),
+                "own top10": round(_overlap(own_orders[0], own_orders[row]), 4),
                 "ndcg@10": float(np.nanmean(values[row])),
                 "change": _change(values[row] - values[0]),
             }
             for row, name in enumerate(NAMES)
         },
         "spread": float(scores[0].std()),
+        "own spread": float((scores[0] - ranker.weights_["trust"] * prior).std()),
         "as given": float(np.nanmean(NDCG(k=10).per_user(slate, cut.test.truth))),
         "int8 in another batch": float(np.abs(np.array(alone) - scores[2][drawn[:32]]).max()),
     }
