@@ -132,8 +132,9 @@ def _pairs(found: Found) -> list[str]:
     return [
         "### A MiniLM cross-encoder in int8 (`python -m benchmarks.int8_ranker`)\n",
         f"{found['pairs']} pairs of person and film, the same batches, one thread, {found['machine']['capability']}; "
-        f"per processor second. Lists of 20 by EASE for {found['people']} people of movielens-small (NDCG@10 of EASE's "
-        f"own order {found['as given']:.4f}); the network was tuned on 75 lists only, to be read, not to be good. Scores "
+        f"per processor second. Lists of 20 by EASE for {found['people']} test people with a history on "
+        f"movielens-small (EASE's own order {found['as given']:.4f}); the network was tuned on 75 lists only, not to "
+        f"be good. Scores "
         f"have a standard deviation of {found['spread']:.3f} (without the prior "
         f"{found['own spread']:.3f}); in another batch one in int8 changes by at most "
         f"{found['int8 in another batch']:.0e}. int8 keeps {kept:.1%} of NDCG@10; the aims are 99 % and 1.8 times.\n",
