@@ -76,11 +76,9 @@ def taught(cut: Split, runtime: Runtime) -> CrossEncoder:
 
 
 def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict[str, Any]:
-    """Speed on a sample of the test people's pairs, then agreement and NDCG@10 over all; of people with a history."""
+    """Speed on a sample of the test people's pairs, then agreement and NDCG@10 over all of them."""
     queries = cut.test.queries()
     slate = EASE().fit(cut.train, Runtime()).retrieve(queries, ranker.config.candidates)
-    told = np.flatnonzero(ordered(queries, slate).any(axis=1))
-    queries, slate, truth = queries.take(told), slate.take(told), cut.test.truth.take(told)
     own = ordered(queries, slate)
     people, items, prior = ranker.pairs(queries, slate, own)
     drawn = np.random.default_rng(0).choice(len(people), min(sample, len(people)), replace=False)
@@ -98,11 +96,12 @@ def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict
         alone = [readers[2].read([people[row]], [items[row]], prior[[row]], 1)[0] for row in drawn[:32]]
     orders = [_ordered(slate, own, each) for each in scores]
     own_orders = [_ordered(slate, own, each - ranker.weights_["trust"] * prior) for each in scores]
-    values = [NDCG(k=10).per_user(each, truth) for each in orders]
+    values = [NDCG(k=10).per_user(each, cut.test.truth) for each in orders]
     return {
         "pairs": len(drawn),
         "of": len(people),
-        "people": len(told),
+        "lists": int(own.any(axis=1).sum()),
+        "people": int(np.isfinite(values[0]).sum()),
         "readers": {
             name: {
                 "pairs_per_s": round(len(drawn) / statistics.median(seconds[row]), 1),
@@ -117,7 +116,7 @@ def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict
         },
         "spread": float(scores[0].std()),
         "own spread": float((scores[0] - ranker.weights_["trust"] * prior).std()),
-        "as given": float(np.nanmean(NDCG(k=10).per_user(slate, truth))),
+        "as given": float(np.nanmean(NDCG(k=10).per_user(slate, cut.test.truth))),
         "int8 in another batch": float(np.abs(np.array(alone) - scores[2][drawn[:32]]).max()),
     }
 
@@ -132,8 +131,9 @@ def opened(ranker: CrossEncoder, folder: Path) -> list[Any]:
 
 
 def _ordered(slate: Slate, own: Bools, scores: Floats) -> Slate:
-    """The slate in the order of the scores of its marked places."""
-    placed = np.full(slate.scores.shape, -np.inf, np.float32)
+    """The slate in the order of the scores of its marked places; lists without any stay as they are."""
+    told = own.any(axis=1)
+    placed = np.where(told[:, None], -np.inf, slate.scores).astype(np.float32)
     placed[own] = scores
     return Slate.best(slate.items, placed, slate.k)
 
