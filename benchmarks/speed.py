@@ -132,8 +132,8 @@ def _pairs(found: Found) -> list[str]:
     return [
         "### A MiniLM cross-encoder in int8 (`python -m benchmarks.int8_ranker`)\n",
         f"{found['pairs']} pairs of person and film, the same batches, one thread, {found['machine']['capability']}; "
-        f"per processor second. Lists of 20 by EASE for {found['people']} test people, {found['lists']} of them with a history "
-        f"and so read, on "
+        f"per processor second. Lists of 20 by EASE for {found['people']} test people, {found['lists']} of them with a "
+        f"history and so read, on "
         f"movielens-small (EASE's own order {found['as given']:.4f}); the network was tuned on 75 lists only, not to "
         f"be good. Scores "
         f"have a standard deviation of {found['spread']:.3f} (without the prior "
