@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.sets.movielens import movielens_small
 from palate.data.split import Split
-from palate.encode.onnx import Graph
+from palate.encode.onnx import Vectors
 from palate.encode.transformer import TransformerConfig, TransformerEncoder
 from palate.evaluation.compare import interval
 from palate.evaluation.ranking import answered
@@ -50,7 +50,8 @@ def main() -> None:
     data, cut = movielens_small(asked.data, Runtime())
     texts = list(item_texts(data.items))
     drawn = [texts[row] for row in np.random.default_rng(0).choice(len(texts), asked.sample, replace=False)]
-    found = {**measured(encoder, drawn, asked.rounds), "machine": machine()}
+    kept = json.loads(RESULT.read_text(encoding="utf8")) if RESULT.exists() else {}
+    found = {**kept, **measured(encoder, drawn, asked.rounds), "machine": machine()}
     RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf8")
     RESULT.write_text(json.dumps(found := {**found, **lists(encoder, cut)}, indent=2) + "\n", encoding="utf8")
     print(json.dumps(found, indent=2))
@@ -63,7 +64,7 @@ def measured(encoder: TransformerEncoder, texts: list[str], rounds: int) -> dict
         networks: list[Any] = [encoder.open()]
         for precision in ("fp32", "int8"):
             encoder.export(Path(folder) / precision, precision)
-            networks.append(Graph.open(Path(folder) / precision, config.max_tokens))
+            networks.append(Vectors.open(Path(folder) / precision, config.max_tokens))
         vectors = [network.encode(texts, config.batch_tokens) for network in networks]  # does not count
         seconds: list[list[float]] = [[] for _ in networks]
         for _ in range(rounds):

@@ -1,4 +1,6 @@
-"""What people ask may be read in int8, beside items as they were trained."""
+"""What people ask, and pairs of person and item, may be read in int8, beside items as they were trained."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -7,6 +9,8 @@ from conftest import checkerboard
 from palate.encode.hashing import HashingEncoder
 from palate.encode.transformer import TransformerConfig, TransformerEncoder
 from palate.model import Model
+from palate.rank.cross import CrossEncoder, CrossEncoderConfig
+from palate.rank.onnx import Pairs
 from palate.retrieve.dense import Dense
 from palate.runtime import Runtime
 from palate.serve.asks import Ask
@@ -43,5 +47,24 @@ def test_the_service_answers_a_wish_in_int8(tmp_path):
         (listing,) = version.answer([Ask(text="space ships", k=3)], version.recommender)
         assert len(listing.items) == 3
         assert np.isfinite([one.score for one in listing.items]).all()
+    finally:
+        service.close()
+
+
+def test_the_service_reads_pairs_in_int8(tmp_path, monkeypatch):
+    monkeypatch.setenv("PALATE_CACHE", str(tmp_path / "cache"))
+    model: Model = palate.fit(checkerboard(), "popular")
+    bare = CrossEncoder(CrossEncoderConfig(model=tiny_bert(tmp_path / "bert"))).identified().about(model.data.items)
+    head = np.random.default_rng(1).normal(size=(1, 16)).astype(np.float32)
+    rankers = (replace(bare, weights_={"head.weight": head}),)
+    model = replace(model, recommender=replace(model.recommender, rankers=rankers))
+    service = Service(ServeConfig(ranker="int8"), tmp_path / "state")
+    try:
+        version = service.open_version("v1", model)
+        (ranker,) = version.recommender.rankers
+        assert ranker.config.dtype == "int8"
+        assert isinstance(ranker._reader, Pairs)
+        (listing,) = version.answer([Ask(user_id=model.data.users.ids.ids[0], k=3)], version.recommender)
+        assert len(listing.items) == 3
     finally:
         service.close()

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +65,8 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_of(files: Mapping[str, NDArray[np.uint8]]) -> str:
-    """The same of files in memory, by name."""
+def fingerprint_of(files: Mapping[str, NDArray[Any]]) -> str:
+    """The same of files, or any arrays, in memory, by name."""
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name}\x1f".encode())

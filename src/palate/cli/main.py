@@ -23,7 +23,7 @@ COMMANDS = {
     "serve": "Serve a saved model over HTTP: lists, events, items, a console.",
     "load-test": "Ask a running service for lists at a steady rate: latencies, goodput, refusals.",
     "profile": "Write what the data say of people (likes, dislikes, themes) or items (tags, aspects), a line each.",
-    "export": "Write a text encoder for ONNX Runtime, in fp32 or int8.",
+    "export": "Write a text encoder or a cross-encoder for ONNX Runtime, in fp32 or int8.",
     "versions": "Versions of a served model: publish, judge, compare, try on some people, promote, go back.",
     "keys": "API keys of a service: make, list, revoke.",
     "backup": "Copy the database of a service, which may run meanwhile, to one file.",

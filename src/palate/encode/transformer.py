@@ -3,7 +3,6 @@
 The network is loaded for the first text that is not remembered: a run without new texts never imports torch.
 """
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +17,13 @@ from palate.assets import fingerprint, fingerprint_of, model_folder, same_model
 from palate.config import option, options
 from palate.encode.cache import remembered
 from palate.errors import MissingExtraError, NotFittedError
-from palate.runtime import Runtime, cache_folder, log
+from palate.runtime import Runtime, log
 from palate.types import Floats
 
 if TYPE_CHECKING:
     from palate.encode.forward import Network
-    from palate.encode.onnx import Graph
+    from palate.encode.onnx import Vectors
+    from palate.exported.graph import Precision
 
 
 @options
@@ -90,10 +90,10 @@ class TransformerEncoder:
             return self._network.encode(texts, self.config.batch_tokens)
 
     @cached_property
-    def _network(self) -> "Network | Graph":
+    def _network(self) -> "Network | Vectors":
         return self._graph() if self.config.dtype == "int8" else self.open()
 
-    def export(self, out: Path, precision: Literal["fp32", "int8"]) -> Mapping[str, Any]:
+    def export(self, out: Path, precision: "Precision") -> Mapping[str, Any]:
         """Write it to a new folder for ONNX Runtime, see `palate.encode.onnx_export.export`."""
         try:
             from palate.encode.onnx_export import export  # torch takes seconds to load
@@ -102,20 +102,18 @@ class TransformerEncoder:
         about = {"model": self._identified, "part": self._part.strip()}
         return export(replace(self, config=replace(self.config, dtype="fp32")).open(), out, precision, about)
 
-    def _graph(self) -> "Graph":
+    def _graph(self) -> "Vectors":
         """The network in int8, exported into the cache when it is first asked for."""
         try:
-            from palate.encode.onnx import FORMAT, Graph  # optional
+            from palate.encode.onnx import Vectors  # optional
+            from palate.exported.graph import cached
         except ImportError as error:
             raise MissingExtraError(
                 f'TransformerEncoder: no package {error.name}; pip install "palate[onnx]"'
             ) from None
-        key = f"{self._identified} {self.config.max_tokens}{self._part} {FORMAT}"
-        folder = cache_folder() / "onnx" / hashlib.sha256(key.encode()).hexdigest()[:32]
-        if not folder.exists():
-            log.info("exporting %s to int8, once", self.config.model)
-            self.export(folder, "int8")
-        return Graph.open(folder, self.config.max_tokens)
+        key = f"{self._identified} {self.config.max_tokens}{self._part}"
+        folder = cached(key, self.config.model, lambda out: self.export(out, "int8"))
+        return Vectors.open(folder, self.config.max_tokens)
 
     def open(self) -> "Network":
         """The network in torch, with the tuned part."""

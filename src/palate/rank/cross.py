@@ -1,17 +1,18 @@
 """A slate in the order of a transformer that reads each person's text together with each item's.
 
-Torch loads when the first slate is put in order.
+Torch loads when the first slate is put in order, in int8 never but for the export.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from palate.assets import fingerprint, model_folder, same_model
+from palate.assets import fingerprint, fingerprint_of, model_folder, same_model
 from palate.config import option, options
 from palate.data.dataset import Catalogue
 from palate.errors import MissingExtraError
@@ -21,6 +22,8 @@ from palate.tuning.methods import MethodConfig
 from palate.types import NO_ITEM, Bools, Floats, Queries, Slate
 
 if TYPE_CHECKING:
+    from palate.exported.graph import Precision
+    from palate.rank.onnx import Pairs
     from palate.rank.reader import Reader
 
 
@@ -30,7 +33,9 @@ class CrossEncoderConfig:
     max_tokens: int = option(256, "Tokens after which a pair is cut, at most what the model can read.", low=8)
     batch_tokens: int = option(2048, "Tokens that go through the network at once.", low=1)
     dtype: str = option(
-        "auto", "Arithmetic; auto is bf16 where the processor has it.", choices=("auto", "fp32", "bf16")
+        "auto",
+        "Arithmetic; auto is bf16 where the processor has it, int8 is read by ONNX Runtime on the processor.",
+        choices=("auto", "fp32", "bf16", "int8"),
     )
     candidates: int = option(20, "Candidates of a list that are read, the first; the others keep their places.", low=2)
     last: int = option(10, "Liked titles in a person's text, the newest.", low=1)
@@ -45,8 +50,10 @@ class CrossEncoder:
     The score of a candidate is what the transformer says plus, as much as training found it worth, the slate's own
     score, standardised within what is read of the list; candidates that are not read follow below. Requests with a wish
     or without a history keep their order, and so does everybody where training brought nothing better. In bf16 a score
-    hangs a little on what else is in its batch. A saved ranker holds the weights that learned and the fingerprint of
-    the model they belong to, and refuses another. May be asked from several threads; they take turns.
+    hangs a little on what else is in its batch. In int8 the network is exported once, into the cache; a score is the
+    same in another batch to within 1e-2, as each token has a scale of its own. A saved ranker holds the weights that
+    learned and the fingerprint of the model they belong to, and refuses another. May be asked from several threads;
+    they take turns.
 
     Reference: Nogueira and Cho (2019), Passage re-ranking with BERT, arXiv:1901.04085; made by `palate.train.ranker`.
 
@@ -103,8 +110,16 @@ class CrossEncoder:
     def scores(self, people: Sequence[str], items: Sequence[str], prior: Floats) -> Floats:
         """(N,) the score of each pair of texts."""
         with self._turn:
-            reader = self._reader
-            return reader.scores(reader.tokens(people, items), prior, self.config.batch_tokens)
+            return self._reader.read(people, items, prior, self.config.batch_tokens)
+
+    def export(self, out: Path, precision: "Precision") -> Mapping[str, Any]:
+        """Write it to a new folder for ONNX Runtime, see `palate.rank.onnx_export.export`."""
+        try:
+            from palate.rank.onnx_export import export  # torch takes seconds to load
+        except ImportError as error:
+            raise MissingExtraError(f'export: no package {error.name}; pip install "palate[onnx]"') from None
+        about = {"model": self.fingerprint_, "part": self._part}
+        return export(replace(self, config=replace(self.config, dtype="fp32")).open(), out, precision, about)
 
     def open(self) -> "Reader":
         """The pretrained network with these weights; raises AssetError where its files are not those trained with,
@@ -120,8 +135,25 @@ class CrossEncoder:
             raise MissingExtraError(f'CrossEncoder: no package {error.name}; pip install "palate[{extra}]"') from None
 
     @cached_property
-    def _reader(self) -> "Reader":
-        return self.open()
+    def _reader(self) -> "Reader | Pairs":
+        return self._exported() if self.config.dtype == "int8" else self.open()
+
+    def _exported(self) -> "Pairs":
+        """The network in int8, exported into the cache when it is first asked for."""
+        try:
+            from palate.exported.graph import cached  # optional
+            from palate.rank.onnx import Pairs
+        except ImportError as error:
+            raise MissingExtraError(f'CrossEncoder: no package {error.name}; pip install "palate[onnx]"') from None
+        same_model(self.config.model, self.fingerprint_, what="model", of="ranker")
+        key = f"ranker {self.fingerprint_} {self.config.max_tokens} {self._part}"
+        folder = cached(key, self.config.model, lambda out: self.export(out, "int8"))
+        return Pairs.open(folder, self.config.max_tokens)
+
+    @cached_property
+    def _part(self) -> str:
+        """A hash of what was tuned, and how."""
+        return fingerprint_of({**self.weights_, "method": np.array(repr(self.method_))})
 
 
 def _below(least: Floats, scores: Floats) -> Floats:

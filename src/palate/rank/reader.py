@@ -87,13 +87,24 @@ class Reader(nn.Module):
 
     def forward(self, tokens: Tokens, prior: Tensor) -> Tensor:
         """(B,) scores of B pairs."""
-        inputs = {name: torch.tensor(rows) for name, rows in self.tokenizer.pad(_columns(tokens)).items()}
+        return self.said(self.padded(tokens), prior)
+
+    def padded(self, tokens: Tokens) -> dict[str, Tensor]:
+        """(B, L) columns of B pairs."""
+        return {name: torch.tensor(rows) for name, rows in self.tokenizer.pad(_columns(tokens)).items()}
+
+    def said(self, inputs: Mapping[str, Tensor], prior: Tensor) -> Tensor:
+        """(B,) scores of B pairs from their (B, L) columns."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             states = self.transformer(**inputs).last_hidden_state.float()
         real = inputs["attention_mask"].unsqueeze(-1)  # (B, L, 1)
         mean = (states * real).sum(dim=1) / real.sum(dim=1)
         score: Tensor = self.pace * self.head(mean).squeeze(-1) + self.trust * prior
         return score
+
+    def read(self, firsts: Sequence[str], seconds: Sequence[str], prior: Floats, batch_tokens: int) -> Floats:
+        """(N,) scores of N pairs of texts."""
+        return self.scores(self.tokens(firsts, seconds), prior, batch_tokens)
 
     @torch.inference_mode()
     def scores(self, tokens: Tokens, prior: Floats, batch_tokens: int) -> Floats:

@@ -1,4 +1,5 @@
-"""A model's stages to the same stages whose encoder remembers what it was lately asked, in memory alone."""
+"""A model's stages to the same for a service: encoders remember in memory alone what was lately asked, and encoders and
+cross-encoders may read in int8."""
 
 import threading
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from cachetools import LRUCache
 
 from palate.contracts import Encoder
 from palate.encode.transformer import TransformerEncoder
+from palate.pipeline import Recommender
+from palate.rank.cross import CrossEncoder
 from palate.runtime import Runtime
 from palate.types import Floats
 
@@ -72,6 +75,18 @@ def listening(stages: Any, arithmetic: str = "as-trained", known: dict[int, List
             if found is not value and found != value:
                 changes[one.name] = found
     return replace(stages, **changes) if changes else stages
+
+
+def reading(recommender: Recommender, arithmetic: str) -> Recommender:
+    """The same stages, each cross-encoder in them reading in that arithmetic, "as-trained" or "int8"."""
+    if arithmetic == "as-trained":
+        return recommender
+    rankers = tuple(
+        replace(one, config=replace(one.config, dtype=arithmetic)) if isinstance(one, CrossEncoder) else one
+        for one in recommender.rankers
+    )
+    lists = reading(recommender.lists, arithmetic) if recommender.lists else None
+    return replace(recommender, rankers=rankers, lists=lists)
 
 
 def _unwritten(encoder: Encoder) -> Encoder:

@@ -82,7 +82,7 @@ class Service:
 
     def open_version(self, name: str, model: Model) -> Version:
         """A version brought up to date with the state and warmed up; it answers nobody yet."""
-        version = Version(name, model, self.state, self.config.encoder)
+        version = Version(name, model, self.state, self.config.encoder, self.config.ranker)
         self._warm(version)
         self.versions[name] = version
         return version

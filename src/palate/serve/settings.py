@@ -28,6 +28,10 @@ class ServeConfig:
         "as-trained", "Arithmetic of the text encoder for what people ask; int8 is quicker and needs the extra onnx, "
         "items stay as trained.", choices=("as-trained", "int8"),
     )  # fmt: skip
+    ranker: str = option(
+        "as-trained", "Arithmetic of the cross-encoder, where a model has one; int8 is quicker and needs the extra "
+        "onnx.", choices=("as-trained", "int8"),
+    )  # fmt: skip
     waiting: int = option(64, "Requests for lists that may wait or be answered at one time; more are refused.", low=1)
     together: int = option(16, "Requests for lists that are answered together, at most.", low=1, high=512)
     writes_waiting: int = option(2000, "Writes that may wait for the disk; more are refused.", low=1)

@@ -20,7 +20,7 @@ from palate.runtime import Runtime
 from palate.serve.annex import COLUMNS, Annex
 from palate.serve.asks import Ask, Listing, Shown
 from palate.serve.course import stage_name
-from palate.serve.listening import listening
+from palate.serve.listening import listening, reading
 from palate.serve.merge import merged
 from palate.serve.state import State
 from palate.serve.trained import Training
@@ -52,11 +52,13 @@ class Version:
     caught_up: how many changes of items the annex holds
     """
 
-    def __init__(self, name: str, model: Model, state: State, encoder: str = "as-trained") -> None:
+    def __init__(
+        self, name: str, model: Model, state: State, encoder: str = "as-trained", ranker: str = "as-trained"
+    ) -> None:
         self.name = name
         self.model = model
         self.training = Training.of(model)
-        self.recommender: Recommender = listening(model.recommender, encoder)
+        self.recommender: Recommender = reading(listening(model.recommender, encoder), ranker)
         self.reader = _reader(self.recommender, model, encoder)
         self.annex = Annex(model.data.n_items)
         self._state = state
