@@ -25,11 +25,12 @@ def served(found: Found) -> str:
             if isinstance(one, dict)
         ]
         parts += _table(("start of", "seconds to ready", "MB then", "MB after 100 lists"), rows)
-    if "soak" in found:
-        soak = found["soak"]
+    for name, of in {"soak": "the shop", "soak-demo": "the demo's model"}.items():
+        if not (soak := found.get(name)):
+            continue
         slope, low, high = soak["mb_per_hour"]
         parts.append(
-            f"Soak, 20 requests a second: {soak['first_mb']:,.0f} MB at first, {soak['most_mb']:,.0f} at most, "
+            f"Soak of {of}, 20 requests a second: {soak['first_mb']:,.0f} MB at first, {soak['most_mb']:,.0f} at most, "
             f"{soak['last_mb']:,.0f} at the end; {slope:+.1f} MB an hour [{low:+.1f}, {high:+.1f}] over "
             f"{soak['looks']} looks after the first fifth.\n"
         )

@@ -1,6 +1,6 @@
 """The service under load: latencies, ingest, freshness, overload, start-up and memory, on the machine it runs on.
 
-    python -m benchmarks.serving [L1 L2 L3 L4 L5 L6 start soak] [--items 100000] [--events 1000000] [--recipe classic]
+    python -m benchmarks.serving [L1 L2 L3 L4 L5 L6 start soak soak-demo] [--items 100000] [--events 1000000] [--recipe classic]
 
 Makes a shop by seed and trains it once (the model stays under --work), starts the real `palate serve` and sends it what
 `palate load-test` sends, from this process: generator and service share the machine. What every part measures stands in
@@ -27,13 +27,15 @@ import numpy as np
 from benchmarks.page import page
 from benchmarks.shopfront import Front, read_by_cross_encoder, running, shop
 from palate.evaluation.environment import environment
+from palate.model import load
 from palate.serve.loadtest import Call, LoadConfig, Shot, load_test, make_calls, read_items
 from palate.serve.tally import percentiles, tally
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "serving.json"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-PARTS = ("start", "L1", "L2", "L3", "L4", "L5", "L6", "soak")
+PARTS = ("start", "L1", "L2", "L3", "L4", "L5", "L6")
+SOAKS = ("soak", "soak-demo")
 TIMES = 5  # L1's load, in L6
 GIVE_UP_S = 10.0  # on an event or an item that never shows
 SAMPLE_S = 10.0  # between two looks at the memory
@@ -46,12 +48,8 @@ class Place:
 
     given: argparse.Namespace
     model: Path
+    users: Sequence[str]
     state: Path
-
-    @property
-    def users(self) -> list[str]:
-        """Everybody in the shop."""
-        return [f"u{row}" for row in range(self.given.users)]
 
     def calls(self, front: Front, config: LoadConfig, **mix: float) -> list[Call]:
         """Calls for these kinds of request."""
@@ -67,9 +65,11 @@ class Place:
 
 
 def main() -> None:
-    """Measure the parts named on the command line, or all but soak."""
+    """Measure the parts named on the command line, or all but the soaks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but soak if none")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS + SOAKS)}; all but the soaks if none"
+    )
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=100_000)
@@ -77,15 +77,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0, help="of L1")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each load")
     parser.add_argument("--probes", type=int, default=100, help="of L4 and L5")
-    parser.add_argument("--soak", type=float, default=1200.0, help="seconds of the part soak")
-    parser.add_argument("--demo", type=Path, help="a saved model whose start is measured too, as palate-demo/model")
+    parser.add_argument("--soak", type=float, default=1200.0, help="seconds of a soak")
+    parser.add_argument("--demo", type=Path, help="a saved model for start and soak-demo, as palate-demo/model")
     parser.add_argument("--small", action="store_true", help="2,000 items and short runs; nothing is kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    if unknown := set(given.parts) - set(PARTS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(PARTS)}")
+    if unknown := set(given.parts) - {*PARTS, *SOAKS}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(PARTS + SOAKS)}")
+    if "soak-demo" in given.parts and not given.demo:
+        parser.error("soak-demo: name the model by --demo")
     if given.small:
         given.items, given.users, given.events, given.probes = 2000, 2000, 20_000, min(given.probes, 10)
         given.seconds, given.rate, given.soak = min(given.seconds, 5.0), min(given.rate, 20.0), min(given.soak, 30.0)
@@ -102,10 +104,12 @@ def measure(given: argparse.Namespace) -> None:
     kept["machine"] = environment() | {"processors": str(os.cpu_count())}
     made: dict[str, Callable[[Place], dict[str, Any]]] = {
         "start": start, "L1": lists, "L2": with_cross_encoder, "L3": ingest, "L4": event_to_list, "L5": item_to_search,
-        "L6": overload, "soak": soak,
+        "L6": overload, "soak": soak, "soak-demo": soak,
     }  # fmt: skip
-    for name in given.parts or PARTS[:-1]:
-        place = Place(given, model, given.work / "state" / f"{name}-{int(time.time())}")
+    everybody = [f"u{row}" for row in range(given.users)]
+    for name in given.parts or PARTS:
+        asked, users = (model, everybody) if name != "soak-demo" else (given.demo, load(given.demo).data.users.ids.ids)
+        place = Place(given, asked, list(users), given.work / "state" / f"{name}-{int(time.time())}")
         kept[name] = made[name](place) | {"load average before": round(os.getloadavg()[0], 2)}
         shutil.rmtree(place.state)  # every service publishes a copy of the model
         print(name, json.dumps(kept[name]), flush=True)
