@@ -108,14 +108,18 @@ def measure(given: argparse.Namespace) -> None:
     }  # fmt: skip
     everybody = [f"u{row}" for row in range(given.users)]
     for name in given.parts or PARTS:
-        asked, users = (model, everybody) if name != "soak-demo" else (given.demo, load(given.demo).data.users.ids.ids)
-        place = Place(given, asked, list(users), given.work / "state" / f"{name}-{int(time.time())}")
+        asked, users = (model, everybody) if name != "soak-demo" else (given.demo, _people(given.demo))
+        place = Place(given, asked, users, given.work / "state" / f"{name}-{int(time.time())}")
         kept[name] = made[name](place) | {"load average before": round(os.getloadavg()[0], 2)}
         shutil.rmtree(place.state)  # every service publishes a copy of the model
         print(name, json.dumps(kept[name]), flush=True)
         given.out.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf8")
     if not given.small:
         PAGE.write_text(page(RESULTS.parent), encoding="utf8")
+
+
+def _people(model: Path) -> Sequence[str]:
+    return load(model).data.users.ids.ids
 
 
 def start(place: Place) -> dict[str, Any]:
