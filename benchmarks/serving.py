@@ -1,6 +1,6 @@
 """The service under load: latencies, ingest, freshness, overload, start-up and memory, on the machine it runs on.
 
-    python -m benchmarks.serving [L1 L2 L3 L4 L5 L6 start soak soak-demo] [--items 100000] [--events 1000000] [--recipe classic]
+    python -m benchmarks.serving [PART ...] [--items 100000] [--events 1000000] [--recipe classic]
 
 Makes a shop by seed and trains it once (the model stays under --work), starts the real `palate serve` and sends it what
 `palate load-test` sends, from this process: generator and service share the machine. What every part measures stands in
