@@ -176,7 +176,7 @@ def test_training_runs_beside_the_service(service, registry, lineup, saved):
     schedule.train()
     with pytest.raises(ConflictError, match="under way"):
         schedule.train()
-    assert schedule._running.wait(SOON) == 0
+    schedule._waiting.join(SOON)
     assert len(registry.ids()) == 2
     assert not schedule.due(0.0)
     schedule.close()

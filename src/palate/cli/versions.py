@@ -13,6 +13,7 @@ from palate.errors import VersionError
 from palate.evaluation.compare import Interval
 from palate.evaluation.result import plain
 from palate.runtime import Runtime
+from palate.serve.attempt import Attempt
 from palate.serve.gate import GateConfig, Outcome
 from palate.serve.registry import Registry
 from palate.serve.side_by_side import SideBySide, side_by_side
@@ -52,6 +53,8 @@ def listing(ctx: typer.Context, as_json: Json = False) -> None:
         typer.echo(f"{one.id}  {one.state + share:<12}{gate['verdict']:<12}{recipe:<12}{note}".rstrip())
         if one.damage:
             typer.echo(f"    {one.damage}")
+    if last := Attempt.last(ctx.obj.root):
+        typer.echo(f"The last {last}")
 
 
 @app.command()

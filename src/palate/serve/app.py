@@ -47,6 +47,6 @@ def application(service: Service, lineup: Lineup | None = None, schedule: Schedu
     handled(app)
     for part in (lists, events, catalogue, people, versions, keys, health):
         app.include_router(part.router)
-    app.router.routes.append(console_routes(service, Followed(lineup) if lineup else None))
+    app.router.routes.append(console_routes(service, Followed(lineup, schedule) if lineup else None))
     app.add_middleware(Edge, service=service)
     return app

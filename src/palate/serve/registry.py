@@ -37,7 +37,7 @@ from palate.serve.chain import Chain
 from palate.serve.gate import GateConfig, Outcome, judge
 
 _CARD = "card.json"
-_UNFINISHED = ".unfinished-"  # folders that nobody sees; those of killed processes go at the next publish
+_UNFINISHED = ".unfinished-"  # folders that nobody sees; those of killed processes are swept away
 _ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _SECOND = "%Y%m%dT%H%M%S"
 _PATIENCE_S = 30.0
@@ -79,9 +79,9 @@ class Registry:
         Raises StoreError where the folder holds no model, or one that is damaged or does not open; FullError where
         there is no room.
         """
+        self.sweep()
         with self._lock("publish"):
             self._versions.mkdir(exist_ok=True)
-            self._sweep()
             work = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._versions))
             try:
                 version = self._place(_copied(model, work / "model"), note)
@@ -89,6 +89,16 @@ class Registry:
                 shutil.rmtree(work, ignore_errors=True)
             self._tell("publish", who, note, version=version)
         return version
+
+    def sweep(self) -> None:
+        """Remove what killed processes left, and tell of versions that they published without telling."""
+        with self._lock("publish"):
+            for path in self._versions.glob(f"{_UNFINISHED}*"):
+                shutil.rmtree(path, ignore_errors=True)
+            told = {entry["version"] for entry in self._audit.entries() if entry["what"] == "publish"}
+            for version in self.ids():
+                if version not in told:
+                    self._tell("publish", "", "found, without an entry here", version=version)
 
     def ids(self) -> list[str]:
         """All versions, the oldest first."""
@@ -313,15 +323,6 @@ class Registry:
         """The second that a new version is named by: later than those of all others, whatever the clock says."""
         times = [datetime.strptime(one[:15], _SECOND).replace(tzinfo=UTC) for one in self.ids()]
         return max([now, *(one + timedelta(seconds=1) for one in times)])
-
-    def _sweep(self) -> None:
-        """Remove what killed processes left, and tell of versions that they published without telling."""
-        for path in self._versions.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(path, ignore_errors=True)
-        told = {entry["version"] for entry in self._audit.entries() if entry["what"] == "publish"}
-        for version in self.ids():
-            if version not in told:
-                self._tell("publish", "", "found, without an entry here", version=version)
 
     def _seen(self, version: str, aliases: Aliases, check: bool) -> Published:
         card: dict[str, Any] = {}

@@ -10,12 +10,12 @@ from palate.serve.keys import ROLES
 
 PAGES = pages(Sessions())
 CLOSED = [page for page in PAGES if page.role]
-CHANGES = ("save", "delete", "promote", "roll-back", "canary", "make", "revoke")
+CHANGES = ("save", "delete", "promote", "roll-back", "canary", "train", "make", "revoke")
 
 
 def test_no_page_is_left_out():
     assert len([page for page in PAGES if page.method == "GET"]) == 14
-    assert len([page for page in PAGES if page.method == "POST"]) == 11
+    assert len([page for page in PAGES if page.method == "POST"]) == 12
     assert {page.path for page in PAGES if not page.role} == {"/sign-in", "/language"}
 
 

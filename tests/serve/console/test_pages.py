@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from palate.errors import ConflictError
 from palate.serve import events
 from palate.serve.app import application
+from palate.serve.attempt import Attempt
 from palate.serve.console.mount import console_routes
 from palate.serve.console.quality import findings
 from palate.serve.events import Event
@@ -213,6 +214,11 @@ class Shelf:
     def canary(self, version, share, *, who):
         self.states[version], self.share = "canary", share
 
+    def train(self):
+        if "trained" in self.by:
+            raise ConflictError("training is under way; wait until it ends")
+        self.by.append("trained")
+
     def end_canary(self, *, who):
         self.states = {name: "idle" if state == "canary" else state for name, state in self.states.items()}
 
@@ -255,6 +261,27 @@ def test_why_a_version_is_refused_is_told(with_registry):
     assert answer.status_code == 409
     assert "the gate refused it" in answer.text
     assert with_registry.post("/versions/canary", id="v2", percent="many").status_code == 422
+
+
+def test_training_is_begun_and_what_came_of_the_last_one_is_shown(with_registry, shelf, service):
+    assert "Train now" in with_registry.get("/versions").text
+    assert "Training has begun" in with_registry.post("/versions/train").text
+    assert shelf.by == ["trained"]
+    assert with_registry.post("/versions/train").status_code == 409
+    Attempt(0.0, ended=50.0, how="killed", signal="SIGKILL", kills=2).keep(service.folder)
+    told = body(with_registry.get("/versions"))
+    assert "Began 1970-01-01 00:00:00 UTC Outcome killed (SIGKILL) What to do Often the memory was full" in told
+    assert "Tried again from 1970-01-01 00:02:50 UTC" in told
+    Attempt(0.0, how="failed", why=EVIL).keep(service.folder)
+    assert EVIL not in with_registry.get("/versions").text
+
+
+def test_a_viewer_sees_how_training_went_and_begins_none(with_registry, secrets):
+    with_registry.sign_in(secrets["viewer"])
+    told = with_registry.get("/versions").text
+    assert "Training" in told
+    assert "Train now" not in told
+    assert with_registry.post("/versions/train").status_code == 403
 
 
 def test_without_a_registry_the_one_version_is_shown_and_nothing_offered(admin):

@@ -16,7 +16,22 @@ from palate.serve.settings import ServeConfig
 HOME = files("palate.serve.console")
 TEMPLATES = sorted((one.name, one.read_text(encoding="utf8")) for one in (HOME / "templates").iterdir())
 CODE = [one.read_text(encoding="utf8") for one in (HOME / "pages").iterdir() if one.name.endswith(".py")]
-BY_NAME = ("page.", "done.", "role.", "basis.", "what.", "why.", "stage.", "state.", "fact.", "quality.", "try.by_")
+BY_NAME = (
+    "page.",
+    "done.",
+    "role.",
+    "basis.",
+    "what.",
+    "why.",
+    "stage.",
+    "state.",
+    "training.",
+    "signal.",
+    "advice.",
+    "fact.",
+    "quality.",
+    "try.by_",
+)
 CODE.append((HOME / "mount.py").read_text(encoding="utf8"))
 
 

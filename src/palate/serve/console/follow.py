@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from palate.errors import ConfigError
 from palate.serve.console.visit import Seen
 from palate.serve.lineup import Lineup
+from palate.serve.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,7 @@ class Followed:
     """Versions of a registry that a service follows."""
 
     lineup: Lineup
+    schedule: Schedule | None = None
 
     def versions(self) -> Sequence[Seen]:
         """The oldest first; files are not checked here, but before a version may answer."""
@@ -36,3 +39,9 @@ class Followed:
         """Let the live version answer everybody."""
         self.lineup.registry.end_canary(who=who)
         self.lineup.look()
+
+    def train(self) -> None:
+        """Begin to train anew. Raises ConflictError where that is under way."""
+        if self.schedule is None:
+            raise ConfigError("this service does not train; start one with `palate serve`")
+        self.schedule.train()

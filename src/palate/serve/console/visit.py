@@ -30,7 +30,7 @@ class Seen(Protocol):
 class Versions(Protocol):
     """What the page of versions needs of a registry; `who` goes into its audit.
 
-    Each change is in force for the service when the call returns. Raises a PalateError that says why it is refused.
+    Each change is in force for the service when the call returns; training goes on beside it. Raises a PalateError that says why it is refused.
     """
 
     def versions(self) -> Sequence[Seen]: ...
@@ -38,6 +38,7 @@ class Versions(Protocol):
     def rollback(self, *, who: str) -> object: ...
     def canary(self, version: str, share: float, *, who: str) -> object: ...
     def end_canary(self, *, who: str) -> object: ...
+    def train(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)

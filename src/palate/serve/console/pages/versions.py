@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from palate.errors import ConfigError
+from palate.serve.attempt import Attempt, moment
 from palate.serve.console.quality import findings, notes
 from palate.serve.console.visit import Page, Versions, Visit
 
@@ -33,7 +34,8 @@ def versions(visit: Visit) -> Response:
         rows = [_row(live.name, "live", about)]
     else:
         rows = [_row(one.id, one.state, one.card) for one in reversed(visit.registry.versions())]
-    return visit.page("versions.html", rows=rows, registry=visit.registry is not None)
+    last = Attempt.last(visit.service.folder)
+    return visit.page("versions.html", rows=rows, registry=visit.registry is not None, last=last, moment=moment)
 
 
 def promote(visit: Visit) -> Response:
@@ -63,6 +65,12 @@ def end_canary(visit: Visit) -> Response:
     """Let the live version answer everybody again."""
     _registry(visit).end_canary(who=_who(visit))
     return visit.to("/versions", "canary_ended")
+
+
+def train(visit: Visit) -> Response:
+    """Begin to train anew."""
+    _registry(visit).train()
+    return visit.to("/versions", "training_begun")
 
 
 def quality(visit: Visit) -> Response:
@@ -100,5 +108,6 @@ PAGES = (
     Page("/versions/roll-back", roll_back, "operator", "POST"),
     Page("/versions/canary", canary, "operator", "POST"),
     Page("/versions/end-canary", end_canary, "operator", "POST"),
+    Page("/versions/train", train, "operator", "POST"),
     Page("/quality", quality, "viewer"),
 )
