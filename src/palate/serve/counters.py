@@ -30,6 +30,7 @@ class Counters:
         self.refused = Counter("palate_refused", "Requests refused, by why.", ("why",), **own)
         self.cached = Counter("palate_cached", "Lists that were remembered.", **own)
         self.events = Counter("palate_events", "Events by what became of them.", ("outcome",), **own)
+        self.returned = Counter("palate_returned", "Moves of the watch, which found a version bad.", ("move",), **own)
         self.waiting = Gauge("palate_waiting", "What waits in each queue.", ("queue",), **own)
         self.last_event = Gauge("palate_last_event_time", "When the newest event was written, unix seconds.", **own)
         self.annex = Gauge("palate_new_items", "Items that the live version was not trained on.", **own)

@@ -51,6 +51,7 @@ class Lineup:
                 self._serial = aliases.serial
             if entry := go_back(self.registry, self._service.watch, monotonic()):
                 log.error("went back: %s", entry["why"])
+                self._service.counters.returned.labels(entry["what"]).inc()
                 self.look()
 
     def close(self) -> None:

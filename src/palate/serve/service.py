@@ -64,7 +64,7 @@ class Service:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._cache: TTLCache[Any, Listing] = TTLCache(REMEMBERED, config.cache_s or 1e-9)
         self._turn = threading.Lock()
-        self.watch = Watch(WatchConfig(window_s=config.watch_s))
+        self.watch = Watch(_watching(config))
         self.versions: dict[str, Version] = {}
         self.aliases = Aliases()
         self.ready = False
@@ -181,6 +181,7 @@ class Service:
 
         def then(_: dict[str, int]) -> None:
             self.state.erased(mark)
+            self.watch.likes.erase(user_id)
             with self._turn:
                 self._cache.clear()
             overwrite(self.engine)
@@ -196,7 +197,11 @@ class Service:
 
     def exposed(self, request_id: str, ask: Ask, listing: Listing) -> None:
         """Log which list was shown to whom; it is not waited for."""
-        if not self.config.exposures or ask.user_id is None or not ask.personal:
+        if ask.user_id is None or not ask.personal:
+            return
+        if self.config.watch_likes:
+            self.watch.likes.shown(listing.version, ask.user_id, [one.item_id for one in listing.items], monotonic())
+        if not self.config.exposures:
             return
         row = {
             "request_id": request_id, "user_id": ask.user_id, "time": time(), "version": listing.version,
@@ -253,6 +258,9 @@ class Service:
 
     def _took_in(self, receipt: Receipt) -> None:
         self.state.happened(receipt.new)
+        for one in receipt.new:
+            if self.live.likes(one.value):
+                self.watch.likes.liked(one.user_id, one.item_id, monotonic())
         self.counters.events.labels("new").inc(len(receipt.new))
         self.counters.events.labels("repeated").inc(len(receipt.repeated))
         if receipt.new:
@@ -306,3 +314,13 @@ class Service:
                 self.counters.stages.labels(stage).observe(took_ms / 1000)
             for what in outcome.degraded:
                 self.counters.degraded.labels(what).inc()
+
+
+def _watching(config: ServeConfig) -> WatchConfig:
+    return WatchConfig(
+        window_s=config.watch_s,
+        likes=config.watch_likes,
+        like_s=config.watch_like_s,
+        probation_h=config.watch_probation_h,
+        drift=config.watch_drift,
+    )

@@ -50,6 +50,19 @@ class ServeConfig:
     retrain_hours: float = option(0.0, "Train anew after so many hours, if anything happened; 0 never.", low=0.0)
     retrain_budget_s: float = option(1800.0, "Seconds that training anew may take, about.", low=10.0)
     watch_s: float = option(30.0, "Seconds of answers by which a new version is judged while it serves.", low=1.0)
+    watch_likes: bool = option(
+        True, "Go back from a canary, or from a version that was forced, whose lists are shown to be liked less.",
+    )  # fmt: skip
+    watch_like_s: float = option(
+        10.0, "Seconds after a list was shown in which a like of something in it counts for it.", low=0.1
+    )
+    watch_probation_h: float = option(
+        24.0, "Hours for which a version that was forced is compared with the one before.", low=0.0
+    )
+    watch_drift: float = option(
+        0.1, "Share of the likes that a version which was forced may lose before it is worse, as it has no control at "
+        "the same time.", low=0.0, high=1.0,
+    )  # fmt: skip
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -227,14 +227,15 @@ class Version:
     def _logged(self, user_id: str) -> tuple[Ints, Ints]:
         """What someone liked, and had, since training."""
         pairs = [
-            (row, self._likes(event.value))
+            (row, self.likes(event.value))
             for event in self._state.events_of(user_id)
             if self.training.without(event) and (row := self.annex.row(event.item_id, self._ids)) is not None
         ]
         liked = np.array([row for row, good in pairs if good], np.int32)
         return liked, np.array([row for row, _ in pairs], np.int32)
 
-    def _likes(self, value: float | None) -> bool:
+    def likes(self, value: float | None) -> bool:
+        """Whether an event of this value counts as liked."""
         return value is None or self._threshold is None or value >= self._threshold
 
     @cached_property

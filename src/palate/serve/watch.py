@@ -1,4 +1,4 @@
-"""How each answer of each version went, to whether a version is bad: for going back without a person."""
+"""How each answer of each version went and was liked, to whether one is bad: for going back without a person."""
 
 import threading
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.config import option, options
+from palate.serve.aliases import Aliases
+from palate.serve.likes import Likes
 from palate.serve.registry import Registry
 
 Columns = NDArray[np.float64]
@@ -25,6 +27,12 @@ class WatchConfig:
     slower: float = option(3.0, "So many times the other version's 95th percentile of latency is too slow.", low=1.0)
     quick_ms: float = option(50.0, "An answer within so many milliseconds is never too slow.", low=0.0)
     worse: float = option(2.0, "So many times the other version's share of bad answers is too many.", low=1.0)
+    likes: bool = option(True, "Judge a canary and a forced version also by who likes something of a list.")
+    like_s: float = option(10.0, "A list was liked if something of it is, so many seconds after it was shown.", low=0.1)
+    probation_h: float = option(24.0, "Hours for which a forced version is compared with the one before.", low=0.0)
+    drift: float = option(
+        0.1, "Share of the likes that a forced version may lose to the hour of the day.", low=0.0, high=1.0
+    )
 
 
 class Record:
@@ -55,6 +63,7 @@ class Watch:
 
     def __init__(self, config: WatchConfig | None = None) -> None:
         self.config = config or WatchConfig()
+        self.likes = Likes(self.config.like_s, self.config.probation_h, self.config.drift)
         self._records: dict[str, Record] = {}
         self._lock = threading.Lock()
 
@@ -112,10 +121,22 @@ def go_back(registry: Registry, watch: Watch, now: float) -> dict[str, Any] | No
     To be called about every second. None where all is well, or where the live version is bad and there is no other.
     """
     aliases = registry.aliases()
-    if aliases.canary and (why := watch.bad(aliases.canary.version, aliases.live, now)):
+    worse = _worse(registry, aliases, watch, now) if watch.config.likes else ""
+    if aliases.canary and (why := watch.bad(aliases.canary.version, aliases.live, now) or worse):
         return registry.end_canary(who="watch", why=why, expect=aliases.serial)
-    if not aliases.live or not aliases.previous or not (why := watch.bad(aliases.live, aliases.previous, now)):
+    if not aliases.live or not aliases.previous:
+        return None
+    if not (why := watch.bad(aliases.live, aliases.previous, now) or worse):
         return None
     entry = registry.rollback(who="watch", why=why, expect=aliases.serial)
     watch.forget(aliases.previous)
     return entry
+
+
+def _worse(registry: Registry, aliases: Aliases, watch: Watch, now: float) -> str:
+    """Why the canary, or else the live version, is liked less than the other; "" where that is not shown."""
+    if watch.likes.serial != aliases.serial:
+        moves = [one for one in registry.audit() if one["what"] in ("promote", "rollback")]
+        forced = next((bool(one["forced"]) for one in reversed(moves) if one["to"] == aliases.live), False)
+        watch.likes.follow(aliases, forced, now)
+    return watch.likes.worse(now)
