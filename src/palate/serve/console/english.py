@@ -204,7 +204,7 @@ TEXTS = {
     "versions.card": "The whole card",
     "versions.training": "Training",
     "versions.train": "Train now",
-    "versions.train_lead": "On everything that was logged by now, beside the requests; the gate judges what comes of it.",
+    "versions.train_lead": "On all that was logged by now, beside the requests; the gate judges what comes of it.",
     "versions.began": "Began",
     "versions.came": "Outcome",
     "versions.made": "Version",
