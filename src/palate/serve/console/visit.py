@@ -30,8 +30,8 @@ class Seen(Protocol):
 class Versions(Protocol):
     """What the page of versions needs of a registry; `who` goes into its audit.
 
-    Each change is in force for the service when the call returns; training goes on beside it. Raises a PalateError that
-    says why it is refused.
+    Each change is in force for the service when the call returns; training goes on beside it.
+    Raises a PalateError that says why it is refused.
     """
 
     def versions(self) -> Sequence[Seen]: ...
