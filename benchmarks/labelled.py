@@ -41,7 +41,8 @@ def _model(one: dict[str, Any]) -> str:
     between = [f"{100 * one[name]:.1f} ({seeds})" if one[name] is not None else "" for name in _BETWEEN]
     cost = f"{one['fit_s']:.1f} | {one['peak_mb']:.0f} | {one['trainable']:,.0f}"
     values = f"{_bounds(one['auc'])} | {between[0]} | {_bounds(one['uauc'])} | {between[1]}"
-    return f"| **{one['model']}** | {one['shots']} | {values} | {cost} |"
+    where = f" ({one['device']})" if one.get("device") else ""
+    return f"| **{one['model']}**{where} | {one['shots']} | {values} | {cost} |"
 
 
 def _rule(name: str, one: dict[str, Any]) -> str:
@@ -51,7 +52,8 @@ def _rule(name: str, one: dict[str, Any]) -> str:
 def _against(one: dict[str, Any]) -> str:
     """Whether the model is better than the liked share, as far as 16 people can tell."""
     told = [f"{name.split()[0].upper()} {_bounds(one[name], '+.1f')}" for name in _OVER]
-    return f"* {one['model']}, {one['shots']} shots, less the liked share: {', '.join(told)}."
+    where = f" ({one['device']})" if one.get("device") else ""
+    return f"* {one['model']}{where}, {one['shots']} shots, less the liked share: {', '.join(told)}."
 
 
 def _bounds(value: dict[str, float], style: str = ".1f") -> str:

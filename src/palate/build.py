@@ -14,6 +14,7 @@ from palate.config import configured
 from palate.contracts import Encoder, Generator, ListTrainer, Ranker
 from palate.data.dataset import Catalogue, Dataset, Events, IdMap, People
 from palate.encode.hashing import HashingConfig, HashingEncoder
+from palate.encode.joined import JoinedEncoder
 from palate.errors import ConfigError, PalateWarning, StoreError
 from palate.explain.evidence import Evidence, EvidenceConfig
 from palate.generate.local import LocalGenerator, LocalGeneratorConfig
@@ -282,7 +283,7 @@ def kinds() -> dict[str, type]:
     parts = [kind for pair in PARTS.values() for kind in pair]
     values = [Dataset, Catalogue, People, Events, IdMap, Recommender, Rules, Evidence, EvidenceConfig]
     values += [Diversify, DiversifyConfig, Newcomers, CrossEncoder, CrossEncoderConfig, MethodConfig]
-    texts = [HashingEncoder, HashingConfig, TransformerEncoder, TransformerConfig]
+    texts = [HashingEncoder, HashingConfig, JoinedEncoder, TransformerEncoder, TransformerConfig]
     writers = [LLMRanker, LLMRankerConfig, PromptConfig, LocalGenerator, LocalGeneratorConfig]
     writers += [RemoteGenerator, RemoteGeneratorConfig]
     blend = [Fused, FusedConfig, FeatureRanker, FeatureRankerConfig, Codes]

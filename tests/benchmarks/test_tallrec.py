@@ -8,7 +8,7 @@ import pytest
 from benchmarks.asked import prompts
 from benchmarks.evidence import asked_pairs, film_texts, item_rate, liked_share, person_text, told_pairs, told_rate
 from benchmarks.sets.tallrec import HISTORY, Asked, Films, tallrec
-from benchmarks.tallrec import judged
+from benchmarks.tallrec import judged, weights
 from benchmarks.taste import Window
 
 from benchmarks import labelled
@@ -164,4 +164,14 @@ def test_a_language_model_is_asked_with_counts_and_titles():
         before_liked=np.array([[True, False]]),
     )
     person = "Liked 1 of 2 films. Liked Alien. Disliked Brazil."
-    assert prompts(FILMS, rows) == [f"{person}\nWould they like this one?\nClue\nAnswer Yes or No."]
+    assert prompts(asked_pairs(FILMS, rows, titles=True)) == [
+        f"{person}\nWould they like this one?\nClue\nAnswer Yes or No."
+    ]
+
+
+def test_a_column_that_tells_nothing_is_not_heard():
+    rng = np.random.default_rng(0)
+    liked = rng.random(400) < 0.5
+    told = np.stack([1e3 * rng.normal(size=400), np.where(liked, 1.0, -1.0) + rng.normal(size=400)], axis=1)
+    heard, trust = weights(told.astype(np.float32), liked)
+    assert 1e3 * heard < 0.2 < 1 < trust

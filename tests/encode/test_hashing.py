@@ -1,6 +1,7 @@
 """The model-free encoder against an independent SVD and counts made by hand."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from palate.runtime import Runtime
 FILMS = ("space ship", "space station", "love story", "love letter", "流浪地球", "流浪太阳")
 
 
-def fitted(texts: tuple[str, ...] = FILMS, seed: int = 0, **options: int) -> HashingEncoder:
+def fitted(texts: tuple[str, ...] = FILMS, seed: int = 0, **options: Any) -> HashingEncoder:
     return HashingEncoder(HashingConfig(**options)).fit(texts, Runtime(seed=seed))
 
 
@@ -38,6 +39,16 @@ def test_chinese_that_shares_two_characters_is_found():
     vectors = fitted(dim=3).encode(["流浪地球", "流浪太阳", "love story"], role="item")
     assert vectors[0] @ vectors[1] > 0.9
     assert abs(vectors[0] @ vectors[2]) < 0.1
+
+
+def test_of_words_only_whole_ones_count_and_neighbours_are_told_apart():
+    films = ("red car", "car red", "reddish cars", "blue car")
+    vectors = fitted(films, dim=4, unit="words", shortest=1, longest=2).encode(films, role="item")
+    told = vectors @ vectors.T
+    used = np.log(5 / np.array([3, 4, 2])) + 1  # idf of red, of car, and of a word or pair that one film has
+    alike = (used[:2] ** 2).sum() / (used**2).sum()
+    assert told[0, 1] == pytest.approx(alike, abs=1e-4)
+    assert told[0, 2] == pytest.approx(0, abs=1e-4)
 
 
 def test_case_and_width_do_not_matter():

@@ -1,6 +1,7 @@
-"""Texts to vectors without a language model: hashed character n-grams, tf-idf, truncated SVD on the catalogue."""
+"""Texts to vectors without a language model: hashed n-grams, tf-idf, truncated SVD on the catalogue."""
 
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from palate.config import option, options
 from palate.errors import NotFittedError
 from palate.runtime import Runtime
+from palate.text.words import words
 from palate.types import Floats, Ints
 from palate.vectors import unit_rows
 
@@ -25,14 +27,16 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 @options
 class HashingConfig:
     dim: int = option(128, "Width of the vectors; less where the catalogue holds less.", low=1, high=4096)
-    shortest: int = option(2, "Characters in the shortest n-gram.", low=1, high=8)
-    longest: int = option(4, "Characters in the longest n-gram.", low=1, high=8)
+    unit: str = option("characters", "What n-grams are made of.", choices=("characters", "words"))
+    shortest: int = option(2, "Units in the shortest n-gram.", low=1, high=8)
+    longest: int = option(4, "Units in the longest n-gram.", low=1, high=8)
     max_chars: int = option(2000, "Characters after which a text is cut.", low=1)
 
 
 @dataclass(frozen=True, eq=False)
 class HashingEncoder:
-    """Latent semantic analysis of character n-grams: needs no words, so it reads Chinese as it reads English.
+    """Latent semantic analysis of n-grams: of characters, which needs no words, so that it reads Chinese as it reads
+    English, or of words (see `palate.text.words`).
 
     Counts are damped (1 + ln tf), weighted by ln((1 + N) / (1 + df)) + 1, and projected on the leading right
     singular vectors. A text that shares no n-gram with the catalogue gives a zero row.
@@ -71,9 +75,8 @@ class HashingEncoder:
         return counts
 
     def _block(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        tidy = [_tidy(text[: self.config.max_chars]) for text in texts]
-        codes = np.frombuffer("".join(tidy).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        lengths = np.array([len(text) for text in tidy], np.int64)
+        cut = [text[: self.config.max_chars] for text in texts]
+        codes, lengths = _characters(cut) if self.config.unit == "characters" else _words(cut)
         found = list(_ngrams(codes, lengths, self.config.shortest, self.config.longest))
         rows, buckets = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
         hits = np.ones(len(rows), np.float32)
@@ -88,6 +91,20 @@ def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(sparse.diags(1 / np.maximum(lengths, 1e-9)) @ rows, dtype=np.float32)
 
 
+def _characters(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The code points of all texts, one after the other, and how many each has."""
+    tidy = [_tidy(text) for text in texts]
+    codes = np.frombuffer("".join(tidy).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    return codes, np.array([len(text) for text in tidy], np.int64)
+
+
+def _words(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The same for words, each by a hash."""
+    found = [words(text) for text in texts]
+    hashes = [zlib.crc32(word.encode("utf8", "surrogatepass")) for own in found for word in own]
+    return np.array(hashes, np.uint64), np.array([len(own) for own in found], np.int64)
+
+
 def _tidy(text: str) -> str:
     """Case, width and white space evened out, a space at both ends; "" stays empty."""
     words = unicodedata.normalize("NFKC", text).casefold().split()
@@ -97,9 +114,9 @@ def _tidy(text: str) -> str:
 def _ngrams(
     codes: NDArray[np.uint64], lengths: NDArray[np.int64], shortest: int, longest: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each n the text and the bucket of every n-gram: a polynomial hash of its code points, top bits kept."""
+    """For each n the text and the bucket of every n-gram: a polynomial hash of its codes, top bits kept."""
     row = np.repeat(np.arange(len(lengths)), lengths)
-    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(codes))  # code points up to the end of the text
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(codes))  # codes up to the end of the text
     rolling = np.zeros(len(codes), np.uint64)
     for n in range(1, longest + 1):
         ahead = np.concatenate([codes[n - 1 :], np.zeros(min(n - 1, len(codes)), np.uint64)])

@@ -20,6 +20,7 @@ from palate.precision import quick
 Pick = Callable[[int, torch.Tensor], int]  # a sequence's place and its logits (V,) to the next token
 
 _MOST_ROWS = 64  # sequences at once: each has a row of logits as wide as the vocabulary
+_ON_GPU = 16  # times as many rows and tokens there, where a small pass takes as long as a large one
 _REMEMBERED = 16  # times `batch_tokens` may keys and values of a shared beginning take, repeated for each sequence
 
 
@@ -174,7 +175,10 @@ class CausalNetwork:
     def _batches(
         self, sequences: Sequence[list[int]], kept: Sequence[int], batch_tokens: int, share: bool
     ) -> Iterator[Batch]:
-        """All sequences, longest first within a group; the beginning that a group shares is read once."""
+        """All sequences, longest first within a group; the beginning that a group shares is read once, but on a GPU,
+        where the pass for it costs more than it saves."""
+        wider = _ON_GPU if self.model.device.type == "cuda" else 1
+        batch_tokens, most, share = wider * batch_tokens, wider * _MOST_ROWS, share and wider == 1
         groups = grouped(sequences, kept) if share else grouped(sequences, [len(one) for one in sequences])
         begun = self.begun()
         for group in groups:
@@ -183,7 +187,7 @@ class CausalNetwork:
             start = 0
             while start < len(rows):
                 longest = len(sequences[rows[start]])
-                room = min(batch_tokens // (longest - group.shared), _REMEMBERED * batch_tokens // longest, _MOST_ROWS)
+                room = min(batch_tokens // (longest - group.shared), _REMEMBERED * batch_tokens // longest, most)
                 part = tuple(rows[start : start + max(1, room)])
                 start += len(part)
                 yield Batch(part, group.shared, self._again(past, len(part)))

@@ -11,6 +11,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from palate.contracts import Encoder
+from palate.encode.joined import JoinedEncoder
 from palate.encode.transformer import TransformerEncoder
 from palate.pipeline import Recommender
 from palate.rank.cross import CrossEncoder
@@ -67,14 +68,20 @@ def listening(stages: Any, arithmetic: str = "as-trained", known: dict[int, List
     for one in fields(stages):
         value = getattr(stages, one.name)
         if one.name == "encoder" and value is not None:
-            if id(value) not in known:
-                known[id(value)] = Listening(_unwritten(value), arithmetic)
-            changes[one.name] = known[id(value)]
+            changes[one.name] = _heard(value, arithmetic, known)
         elif one.init and (isinstance(value, tuple) or is_dataclass(value)):
             found = listening(value, arithmetic, known)
             if found is not value and found != value:
                 changes[one.name] = found
     return replace(stages, **changes) if changes else stages
+
+
+def _heard(encoder: Encoder, arithmetic: str, known: dict[int, Listening]) -> Encoder:
+    if isinstance(encoder, JoinedEncoder):
+        return replace(encoder, encoders=tuple(_heard(one, arithmetic, known) for one in encoder.encoders))
+    if id(encoder) not in known:
+        known[id(encoder)] = Listening(_unwritten(encoder), arithmetic)
+    return known[id(encoder)]
 
 
 def reading(recommender: Recommender, arithmetic: str) -> Recommender:

@@ -43,8 +43,8 @@ class Blend:
     members: retrievers, unfitted
     wish_weights: see `Fused`
     standby: answers where no member has anything to say, if no member reads popularity
-    reader: a ranker by texts that is tuned and tried last, on what the held-out people are shown; it does not read
-        lists from outside
+    reader: a ranker by texts that is tuned and tried last, on what the held-out people are shown: of the catalogue, or
+        of lists from outside, which `BlendConfig.reader` says; lists of the other kind it does not read
     """
 
     config: BlendConfig = BlendConfig()
@@ -74,11 +74,13 @@ class Blend:
         lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime)
         (fused, rankers, _), shown, numbers = lesson.learned()
         give_back_memory()
-        lists, numbers["lists"] = lesson.for_lists(fused, rankers)
-        reader = None
+        lists, given, numbers["lists"] = lesson.for_lists(fused, rankers)
+        reader, reads_lists = None, self.config.reader == "lists"
         if self.reader:
-            reader, numbers["reader"] = self.reader.taught(rest, queries, shown, targets, runtime)
-            lists = lists or Stages(fused, rankers)  # nobody asked what the reader does to lists from outside
+            shown = given if reads_lists else shown
+            asked = queries.take(slice(len(shown))), shown, targets[: len(shown)]
+            reader, numbers["reader"] = self.reader.taught(rest, *asked, runtime)
+            lists = lists or Stages(fused, rankers)  # what the reader does to lists of the other kind nobody asked
         heard = sorted({*_heard(fused), *(_heard(lists.retriever) if lists else ())})
         members = {place: _on_everything(found[place], data, runtime) for place in heard}
         record = {
@@ -94,9 +96,9 @@ class Blend:
         def served(one: Fused) -> Fused:
             return self._with_standby(_served(one, fitted, members, cold), data, runtime)
 
-        outside = Stages(served(lists.retriever), lists.rankers) if lists else None
-        rankers = (*rankers, reader) if reader else rankers
-        return Stages(replace(served(fused), record=record), rankers, outside)
+        last = (reader,) if reader else ()
+        outside = Stages(served(lists.retriever), (*lists.rankers, *(last if reads_lists else ()))) if lists else None
+        return Stages(replace(served(fused), record=record), (*rankers, *(() if reads_lists else last)), outside)
 
     def _held_out(self, data: Dataset, cold: Bools, runtime: Runtime) -> tuple[Dataset, Queries, Ints, Bools]:
         """The data without what teaches the blend, the requests and what was liked next, and (n_items,) the items that

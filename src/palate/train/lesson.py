@@ -32,6 +32,11 @@ class BlendConfig:
     newcomers: int = option(
         10, "At least one of so many places is for items that nobody liked yet, by their texts; 0 keeps none.", low=0
     )
+    reader: str = option(
+        "catalogue",
+        "What a reader (cross-encoder, llm) learns from and reads: lists of the catalogue, or short ones from outside.",
+        choices=("catalogue", "lists"),
+    )
     seconds: float = option(math.inf, "Time for all of fitting, about; results then hang on the machine.", low=0.0)
 
 
@@ -83,8 +88,9 @@ class Lesson:
         shown = slates[used] if used in slates else fused.retrieve(self.queries, self.config.breadth)
         return Stages(fused, rankers), shown, numbers
 
-    def for_lists(self, fused: Fused, rankers: Sequence[Ranker]) -> tuple[Stages | None, dict[str, Any]]:
-        """What puts short lists from outside in order where that is better than `fused` and the rankers, and numbers.
+    def for_lists(self, fused: Fused, rankers: Sequence[Ranker]) -> tuple[Stages | None, Slate, dict[str, Any]]:
+        """What puts short lists from outside in order where that is better than `fused` and the rankers; what the first
+        of the requests are shown of such lists by the better one, as the other half taught it; and numbers.
 
         What tells the first places of a catalogue apart is not what tells any item from any other, so options that
         only asking reads, weights and trees are learned once more, from lists of a liked item and others from anywhere.
@@ -107,10 +113,10 @@ class Lesson:
         used = max(ways, key=lambda way: ways[way])  # of equals the simplest
         numbers: dict[str, Any] = {"of": ANYWHERE + 1, "ndcg@10": ways, "used": used}
         if used == "as in the catalogue":
-            return None, numbers
+            return None, slate, numbers
         found = replace(few._fused(choices.weights(), tells=used == "trees"), newcomers=0)
         trees = (few._trees(own),) if used == "trees" else ()
-        return Stages(found, trees), {**numbers, "weights": found.weights}
+        return Stages(found, trees), slates[used], {**numbers, "weights": found.weights}
 
     def _asked_best(self, member: Any, lists: Ints) -> Any:
         """The member with those options that only asking reads with which it is best on these lists."""

@@ -12,6 +12,8 @@ import torch
 from palate.config import option, options
 from palate.contracts import Encoder, Source
 from palate.data.dataset import Dataset
+from palate.encode.hashing import HashingConfig, HashingEncoder
+from palate.encode.joined import JoinedEncoder
 from palate.errors import NotFittedError, PalateWarning
 from palate.retrieve.backbone import with_weights
 from palate.retrieve.fuse import Fused
@@ -33,7 +35,10 @@ CALIBRATING = 500  # held-out people that calibrate, at most
 @options
 class SequenceTrainerConfig(LearnerConfig, LoopConfig):
     batch: int = option(512, "Next items that are learned in a step.", low=1)
-    text_dim: int = option(384, "Principal axes of the text vectors that are used.", low=1)
+    words: int = option(
+        512, "Axes of the words of item texts that are read beside the language model; 0 for none.", low=0, high=4096
+    )
+    text_dim: int = option(1024, "Principal axes of all these text vectors that are used.", low=1)
     whiten: float = option(0.5, "Evens out the directions of text vectors: 0 not, 1 wholly.", low=0.0, high=1.0)
     content_scale: float = option(5.0, "Length of text and attribute rows; more is learned faster.", low=0.0)
     networks: int = option(1, "Networks, each from another start, whose z-scores are averaged.", low=1)
@@ -67,7 +72,7 @@ class SequenceTrainer:
 
     def _fit(self, data: Dataset, runtime: Runtime) -> Sequence:
         config = self.config
-        encoder = self.encoder.fit(item_texts(data.items), runtime)
+        encoder = self._reader.fit(item_texts(data.items), runtime)
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
         if len(queries) < ENOUGH:
             rest, queries, targets = data, queries.take(slice(0)), targets[:0]
@@ -101,6 +106,14 @@ class SequenceTrainer:
         course.go_on_from(fitted)
         model = course.run(_name(config, data, runtime), runtime, lambda model: 0.0)
         return replace(model, stretch=fitted.stretch, shift=fitted.shift)
+
+    @property
+    def _reader(self) -> Encoder:
+        """What reads texts: the encoder, and words beside it."""
+        if not self.config.words:
+            return self.encoder
+        words = HashingConfig(dim=self.config.words, unit="words", shortest=1, longest=2)
+        return JoinedEncoder(encoders=(self.encoder, HashingEncoder(words)))
 
     def _starts(self, runtime: Runtime) -> list[Runtime]:
         """The circumstances of each network: those of the run, and the same with other seeds."""
