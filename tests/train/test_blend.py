@@ -19,6 +19,7 @@ from palate.train.blend import Blend
 from palate.train.holdout import hold_out
 from palate.train.lesson import BlendConfig, Lesson
 from palate.train.logit import Weights
+from palate.types import Slate
 from retrieve.fakes import WordEncoder, asking, dataset
 
 
@@ -286,10 +287,39 @@ def test_lists_have_trees_of_their_own_where_a_sum_cannot_say_it(runtime):
     _, queries, targets = hold_out(checkerboard(n_users=400), 200, np.random.default_rng(0))
     members, cold = (Half(0), Half(1)), np.zeros(20, np.bool_)
     lesson = Lesson(BlendConfig(), members, (), FeatureRanker(), queries, targets, cold, runtime)
-    lists, numbers = lesson.for_lists(Fused(members=members, n_items_=20), ())
+    lists, shown, numbers = lesson.for_lists(Fused(members=members, n_items_=20), ())
+    assert shown.items.shape == (200, 50)
     ways = numbers["ndcg@10"]
     assert numbers["used"] == "trees"
     assert ways["trees"] > ways["weighted sum"]
     given = np.tile(np.arange(20, dtype=np.int32), (5, 1))
     slate = lists.retriever.retrieve(queries.take(slice(5)), 20, given)
     assert np.array_equal(np.sort(lists.rankers[0].rank(queries.take(slice(5)), slate).items), given)
+
+
+@dataclass(frozen=True, eq=False)
+class Backwards:
+    """A reader that turns every list around, and remembers what it was taught with."""
+
+    seen: list = field(default_factory=list)
+
+    def taught(self, data, queries, slate, targets, runtime):
+        self.seen.append((slate, targets))
+        return self, {"used": True}
+
+    def rank(self, queries, slate):
+        return Slate(slate.items[:, ::-1], -slate.scores[:, ::-1])
+
+
+@pytest.mark.parametrize("reads", ["catalogue", "lists"])
+def test_a_reader_learns_from_the_lists_that_it_reads_and_reads_no_others(runtime, reads):
+    reader = Backwards()
+    config = BlendConfig(trees=False, reader=reads)
+    fused, rankers, lists = Blend(config, members=(oracle(), Popular()), reader=reader).fit(checkerboard(), runtime)
+    (slate, targets), known = reader.seen[0], checkerboard(n_users=1).n_items
+    assert fused.record["reader"] == {"used": True}
+    assert (rankers, lists.rankers) == (((reader,), ()) if reads == "catalogue" else ((), (reader,)))
+    assert len(slate) == len(targets) == 20
+    unlike = [len({item % 2 for item in row if item >= 0}) for row in slate.items]  # the oracle puts one taste first
+    assert slate.k == (known if reads == "catalogue" else 50)
+    assert set(unlike) == {2}
