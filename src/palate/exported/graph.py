@@ -70,6 +70,7 @@ def opened(graph: str | bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads burn a processor
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
