@@ -54,13 +54,17 @@ def main() -> None:
     data, _ = movielens_small(asked.data, Runtime())
     texts = list(item_texts(data.items))
     drawn = [texts[row] for row in np.random.default_rng(0).choice(len(texts), asked.sample, replace=False)]
-    kept = json.loads(RESULT.read_text(encoding="utf8")) if RESULT.exists() else {}
-    found = {"ranker": kept["ranker"]} if "ranker" in kept else {}
-    found |= {**measured(encoder, drawn, asked.rounds), "machine": machine()}
-    RESULT.write_text(json.dumps({**kept, **found}, indent=2) + "\n", encoding="utf8")
-    found["lists"] = [row for name in ASKED for row in lists(encoder, split(data, name, Runtime()))]
-    RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf8")
+    found = {**measured(encoder, drawn, asked.rounds), "machine": machine()}
+    keep(found)
+    keep(found := found | {"lists": [row for name in ASKED for row in lists(encoder, split(data, name, Runtime()))]})
     print(json.dumps(found, indent=2))
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Save these beside what is known of the ranker."""
+    known = json.loads(RESULT.read_text(encoding="utf8")) if RESULT.exists() else {}
+    kept = {"ranker": known["ranker"]} if "ranker" in known else {}
+    RESULT.write_text(json.dumps(found | kept, indent=2) + "\n", encoding="utf8")
 
 
 def one_processor() -> None:
