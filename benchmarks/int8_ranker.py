@@ -1,11 +1,12 @@
-"""A MiniLM cross-encoder on movielens-small by torch in fp32, by ONNX Runtime in fp32 and in int8.
+"""A MiniLM cross-encoder on movielens-small by torch in fp32 and bf16, by ONNX Runtime in fp32 and in int8.
 
-    python -m benchmarks.int8_ranker RANKER [--data shared/data] [--sample 256] [--rounds 3]
+    python -m benchmarks.int8_ranker RANKER [--data shared/data] [--sample 256] [--rounds 3] [--people 200]
 
 RANKER is a folder; where it is missing the cross-encoder is taught first and saved there (20 minutes on a busy core):
-LoRA, two epochs on what EASE recommends to people of the training part without their last like. All three read the
-same pairs in the same batches on one thread, in turns, then the same candidates of EASE for the people of the test
-part. Adds "ranker" to benchmarks/results/int8.json.
+LoRA, two epochs on what EASE recommends to people of the training part without their last like. All read the same
+pairs in the same batches on one processor, in turns, then the same candidates of EASE for the people of the test part,
+and for people whose last event is held out; bf16 only where the processor has it. Adds "ranker" to
+benchmarks/results/int8.json.
 """
 
 import argparse
@@ -13,17 +14,17 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import torch
 
-from benchmarks.int8 import DATA, NAMES, RESULT, machine
+from benchmarks.int8 import DATA, RESULT, machine, names, one_processor, times
 from benchmarks.sets.movielens import movielens_small
 from palate import store
 from palate.build import kinds
-from palate.data.split import Split
+from palate.data.split import Split, split
 from palate.evaluation.compare import interval
 from palate.exported.graph import Precision
 from palate.metrics.accuracy import NDCG
@@ -35,11 +36,10 @@ from palate.runtime import Runtime
 from palate.train.examples import listed
 from palate.train.holdout import hold_out
 from palate.train.ranker import RankerTrainer, RankerTrainerConfig
-from palate.types import Bools, Floats, Slate
+from palate.types import Bools, Floats, Ragged, Slate
 
 READ = CrossEncoderConfig(dtype="fp32", history_chars=300, item_chars=200, max_tokens=128)
 TAUGHT, CHOOSING = 75, 18  # lists
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 def main() -> None:
@@ -48,12 +48,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sample", type=int, default=256, help="pairs that are timed")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--people", type=int, default=200, help="of those whose last event is held out")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
-    _, cut = movielens_small(asked.data, Runtime())
+    one_processor()
+    data, cut = movielens_small(asked.data, Runtime())
     if not asked.ranker.exists():
         store.save(asked.ranker, taught(cut, Runtime()), {})
-    found = measured(store.load(asked.ranker, kinds()), cut, asked.sample, asked.rounds) | {"machine": machine()}
+    ranker = store.load(asked.ranker, kinds())
+    last = split(data, "leave-last-out", Runtime())
+    with tempfile.TemporaryDirectory() as folder:
+        readers = opened(ranker, Path(folder))
+        found = measured(ranker, readers, cut, asked.sample, asked.rounds) | {"machine": machine()}
+        found["last"] = of_last(ranker, readers, last, asked.people)
     known = json.loads(RESULT.read_text(encoding="utf8"))
     RESULT.write_text(json.dumps({**known, "ranker": found}, indent=2) + "\n", encoding="utf8")
     print(json.dumps(found, indent=2))
@@ -75,7 +81,7 @@ def taught(cut: Split, runtime: Runtime) -> CrossEncoder:
     return trainer.learn(*parts, runtime, bare)
 
 
-def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict[str, Any]:
+def measured(ranker: CrossEncoder, readers: dict[str, Any], cut: Split, sample: int, rounds: int) -> dict[str, Any]:
     """Speed on a sample of the test people's pairs, then agreement and NDCG@10 over all of them."""
     queries = cut.test.queries()
     slate = EASE().fit(cut.train, Runtime()).retrieve(queries, ranker.config.candidates)
@@ -83,50 +89,83 @@ def measured(ranker: CrossEncoder, cut: Split, sample: int, rounds: int) -> dict
     people, items, prior = ranker.pairs(queries, slate, own)
     drawn = np.random.default_rng(0).choice(len(people), min(sample, len(people)), replace=False)
     some = [people[row] for row in drawn], [items[row] for row in drawn], prior[drawn]
-    with tempfile.TemporaryDirectory() as folder:
-        readers = opened(ranker, Path(folder))
-        seconds: list[list[float]] = [[] for _ in readers]
-        for _ in range(rounds + 1):
-            for reader, took in zip(readers, seconds, strict=True):
-                start = time.process_time()
-                reader.read(*some, ranker.config.batch_tokens)
-                took.append(time.process_time() - start)
-        seconds = [took[1:] for took in seconds]  # the first does not count
-        scores = [reader.read(people, items, prior, ranker.config.batch_tokens) for reader in readers]
-        alone = [readers[2].read([people[row]], [items[row]], prior[[row]], 1)[0] for row in drawn[:32]]
-    orders = [_ordered(slate, own, each) for each in scores]
-    own_orders = [_ordered(slate, own, each - ranker.weights_["trust"] * prior) for each in scores]
-    values = [NDCG(k=10).per_user(each, cut.test.truth) for each in orders]
+    seconds: dict[str, list[float]] = {name: [] for name in readers}
+    for _ in range(rounds + 1):
+        for name, reader in readers.items():
+            start = time.process_time()
+            reader.read(*some, ranker.config.batch_tokens)
+            seconds[name].append(time.process_time() - start)
+    seconds = {name: took[1:] for name, took in seconds.items()}  # the first does not count
+    quick = readers["onnx int8"]
+    alone = [quick.read([people[row]], [items[row]], prior[[row]], 1)[0] for row in drawn[:32]]
+    scores = {name: reader.read(people, items, prior, ranker.config.batch_tokens) for name, reader in readers.items()}
+    plain = scores["torch fp32"]
+    trusted = ranker.weights_["trust"] * prior
+    told = _compared(slate, own, scores, cut.test.truth)
+    unprimed = _compared(slate, own, {name: each - trusted for name, each in scores.items()}, cut.test.truth)
     return {
         "pairs": len(drawn),
         "of": len(people),
         "lists": int(own.any(axis=1).sum()),
-        "people": int(np.isfinite(values[0]).sum()),
+        "people": told["people"],
         "readers": {
             name: {
-                "pairs_per_s": round(len(drawn) / statistics.median(seconds[row]), 1),
-                "ratio": round(statistics.median(a / b for a, b in zip(seconds[0], seconds[row], strict=True)), 2),
-                "difference": float(np.abs(scores[row] - scores[0]).max()),
-                "top10": round(_overlap(orders[0], orders[row]), 4),
-                "own top10": round(_overlap(own_orders[0], own_orders[row]), 4),
-                "ndcg@10": float(np.nanmean(values[row])),
-                "change": _change(values[row] - values[0]),
+                "pairs_per_s": round(len(drawn) / statistics.median(seconds[name]), 1),
+                "ratio": times(seconds["torch fp32"], seconds[name]),
+                "ratio to onnx": times(seconds["onnx fp32"], seconds[name]),
+                "difference": float(np.abs(scores[name] - plain).max()),
+                **told["readers"][name],
+                "own top10": unprimed["readers"][name]["top10"],
             }
-            for row, name in enumerate(NAMES)
+            for name in readers
         },
-        "spread": float(scores[0].std()),
-        "own spread": float((scores[0] - ranker.weights_["trust"] * prior).std()),
+        "spread": float(plain.std()),
+        "own spread": float((plain - trusted).std()),
         "as given": float(np.nanmean(NDCG(k=10).per_user(slate, cut.test.truth))),
-        "int8 in another batch": float(np.abs(np.array(alone) - scores[2][drawn[:32]]).max()),
+        "int8 in another batch": float(np.abs(np.array(alone) - scores["onnx int8"][drawn[:32]]).max()),
     }
 
 
-def opened(ranker: CrossEncoder, folder: Path) -> list[Any]:
-    """What reads, in the order of `NAMES`."""
-    found: list[Any] = [ranker.open()]
-    for precision in PRECISIONS:
-        ranker.export(folder / precision, precision)
-        found.append(Pairs.open(folder / precision, ranker.config.max_tokens))
+def of_last(ranker: CrossEncoder, readers: dict[str, Any], cut: Split, people: int) -> dict[str, Any]:
+    """Agreement and NDCG@10 for people drawn from those of the test part, whose lists are all read."""
+    drawn = np.sort(np.random.default_rng(0).permutation(len(cut.test))[:people])
+    queries, truth = cut.test.queries().take(drawn), cut.test.truth.take(drawn)
+    slate = EASE().fit(cut.train, Runtime()).retrieve(queries, ranker.config.candidates)
+    own = ordered(queries, slate)
+    pairs = ranker.pairs(queries, slate, own)
+    asked = {name: reader for name, reader in readers.items() if name != "onnx fp32"}  # says what torch says
+    scores = {name: reader.read(*pairs, ranker.config.batch_tokens) for name, reader in asked.items()}
+    return {**_compared(slate, own, scores, truth), "lists": int(own.any(axis=1).sum())}
+
+
+def _compared(slate: Slate, own: Bools, scores: dict[str, Floats], truth: Ragged) -> dict[str, Any]:
+    """Lists in the order of each reader's scores, beside those of torch in fp32."""
+    orders = {name: _ordered(slate, own, each) for name, each in scores.items()}
+    values = {name: NDCG(k=10).per_user(each, truth) for name, each in orders.items()}
+    plain = values["torch fp32"]
+    return {
+        "people": int(np.isfinite(plain).sum()),
+        "readers": {
+            name: {
+                "top10": round(_overlap(orders["torch fp32"], orders[name]), 4),
+                "ndcg@10": float(np.nanmean(values[name])),
+                "change": _change(values[name] - plain),
+            }
+            for name in scores
+        },
+    }
+
+
+def opened(ranker: CrossEncoder, folder: Path) -> dict[str, Any]:
+    """What reads, by name."""
+    found: dict[str, Any] = {}
+    for name in names():
+        by, precision = name.split()
+        if by == "torch":
+            found[name] = replace(ranker, config=replace(ranker.config, dtype=precision)).open()
+        else:
+            ranker.export(folder / precision, cast("Precision", precision))
+            found[name] = Pairs.open(folder / precision, ranker.config.max_tokens)
     return found
 
 

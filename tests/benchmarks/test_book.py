@@ -211,3 +211,32 @@ def test_speeds_are_drawn_where_they_were_measured(results):
     assert "9,000 titles, 2 threads" in text
     assert "| palate | 1,700.0 |" in text
     assert "A million events" not in text
+
+
+def test_what_int8_keeps_is_drawn_beside_bf16_where_it_was_measured(results):
+    names, kept = ("torch fp32", "torch bf16", "onnx fp32", "onnx int8"), {"mean": 0.991, "low": 0.985, "high": 1.002}
+    found = {
+        "texts": 256,
+        "texts_per_s": dict.fromkeys(names, 80.0) | {"onnx int8": 150.0},
+        "ratio": dict.fromkeys(names, 1.0) | {"onnx int8": 1.88},
+        "ratio to onnx": dict.fromkeys(names, 1.0) | {"onnx int8": 1.9},
+        "cosine": {name: {"mean": 0.9992, "least": 0.998} for name in names},
+        "top10": dict.fromkeys(names, 0.96),
+        "int8 in another batch": 1.5e-7,
+        "machine": {"instructions": ["avx2", "avx512_vnni"]},
+        "lists": [
+            {
+                "split": "time",
+                "parts": "test",
+                "people": 81,
+                "ndcg@10": {"fp32": 0.0528, "bf16": 0.0528, "int8": 0.0527},
+                "kept": {"fp32": kept, "bf16": kept, "int8": kept | {"mean": 0.999}},
+            }
+        ],
+    }
+    (results / "int8.json").write_text(json.dumps(found))
+    text = page(results)
+    assert "256 film texts, the same batches, one processor (avx2, avx512 vnni)" in text
+    assert "| onnx int8 | 150.0 | 1.88 (1.90) | 0.9992 (0.9980) | 0.960 |" in text
+    assert "| split | people | NDCG@10 in fp32 | kept in bf16 | kept in int8 |" in text
+    assert "| time, test | 81 | 0.0528 | 99.1% [98.5%, 100.2%] | 99.9% [98.5%, 100.2%] |" in text

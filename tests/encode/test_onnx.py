@@ -45,6 +45,12 @@ def test_int8_reads_every_weight_matrix_as_integers(exported):
     assert products.count("MatMul") == {"fp32": 8, "int8": 2}[precision]  # 2 in attention, between activations
 
 
+def test_int8_evens_out_what_norms_say_and_knows_gelu(exported):
+    names = {name for node in onnx.load(exported[1] / "encoder.onnx").graph.node for name in node.input}
+    found = sum(name.endswith(".evening") for name in names), "gelu.zero" in names
+    assert found == {"fp32": (0, False), "int8": (2, True)}[exported[0]]  # a layer: before attention, and after it
+
+
 def test_a_vector_does_not_hang_on_its_batch(exported):
     graph = Vectors.open(exported[1], 256)
     alone = np.concatenate([graph.encode([text], 64) for text in TEXTS])
@@ -77,6 +83,18 @@ def test_int8_vectors_are_never_taken_for_others(encoder, tmp_path, monkeypatch)
     ]
     assert (kept[0] == kept[2]).all()
     assert (kept[0] != kept[1]).any()
+
+
+def test_int8_vectors_of_another_rounding_are_made_anew(encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PALATE_CACHE", str(tmp_path))
+    quick = replace(encoder, config=replace(encoder.config, cache=True, dtype="int8"))
+    quick.encode(TEXTS, role="item")
+    for module in ("palate.encode.transformer", "palate.exported.graph"):
+        monkeypatch.setattr(f"{module}.ROUNDING", 0)
+    other = replace(quick, config=quick.config)
+    monkeypatch.setattr(type(other), "_computed", lambda self, texts: np.full((len(texts), 16), 0.25, np.float32))
+    assert (other.encode(TEXTS, role="item") == 0.25).all()
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("method", ["lora", "head"])

@@ -56,6 +56,13 @@ def test_nothing_is_written_over(made, tmp_path):
         made[1].export(tmp_path, "fp32")
 
 
+def test_threads_that_wait_leave_the_processor_to_others(made, tmp_path):
+    part, network = made
+    network.export(tmp_path / "out", "fp32")
+    options = Graph.open(tmp_path / "out", part, 64).session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 def test_a_key_is_exported_once(tmp_path, monkeypatch):
     monkeypatch.setenv("PALATE_CACHE", str(tmp_path))
     calls: list[Path] = []
@@ -66,3 +73,5 @@ def test_a_key_is_exported_once(tmp_path, monkeypatch):
 
     assert cached("a", "x", export) == cached("a", "x", export) != cached("b", "x", export)
     assert len(calls) == 2
+    monkeypatch.setattr("palate.exported.graph.ROUNDING", 0)
+    assert cached("a", "x", export) not in calls[:2]

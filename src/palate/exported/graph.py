@@ -20,6 +20,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from palate.errors import AssetError
+from palate.exported.rounding import ROUNDING
 from palate.runtime import cache_folder, log, threads
 from palate.types import Floats
 
@@ -44,13 +45,7 @@ class Graph:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         tokenizer.no_padding()
         tokenizer.enable_truncation(min(max_tokens, about["max_tokens"]))  # of a pair the longer text
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads()
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            str(folder / graph_of(part)), options, providers=["CPUExecutionProvider"]
-        )
-        return Graph(session, tokenizer)
+        return Graph(opened(str(folder / graph_of(part))), tokenizer)
 
     def read(self, texts: Sequence[str | tuple[str, str]], batch_tokens: int, **beside: Floats) -> Floats:
         """(N, ...) what it says of N >= 1 texts or pairs, sorted by length so that a batch holds almost no padding.
@@ -70,6 +65,15 @@ class Graph:
         return np.concatenate(parts)[np.argsort(order)]
 
 
+def opened(graph: str | bytes) -> Any:
+    """A session on the processor, of a graph's file or its bytes."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads burn a processor
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
 def _columns(tokens: list[Any]) -> dict[str, np.ndarray[Any, Any]]:
     """(B, L) each, of B rows of tokens, the longest first."""
     ids, mask, types = np.zeros((3, len(tokens), len(tokens[0].ids)), np.int64)  # zeros are masked
@@ -80,7 +84,7 @@ def _columns(tokens: list[Any]) -> dict[str, np.ndarray[Any, Any]]:
 
 def cached(key: str, name: str, export: Callable[[Path], Any]) -> Path:
     """The folder of the cache for that key, exported in int8 when it is first asked for."""
-    folder = cache_folder() / "onnx" / hashlib.sha256(f"{key} {FORMAT}".encode()).hexdigest()[:32]
+    folder = cache_folder() / "onnx" / hashlib.sha256(f"{key} {FORMAT} {ROUNDING}".encode()).hexdigest()[:32]
     if not folder.exists():
         log.info("exporting %s to int8, once", name)
         export(folder)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
 from palate.errors import AssetError, StoreError
-from palate.exported.graph import FORMAT, MANIFEST, TOKENIZER, Part, Precision, graph_of, sha256
-from palate.exported.int8 import in_int8
+from palate.exported.graph import FORMAT, MANIFEST, TOKENIZER, Part, Precision, graph_of, opened, sha256
+from palate.exported.int8 import in_int8, normed, with_outputs
+from palate.types import Floats
 
 LEAST = {"fp32": 0.9999, "int8": 0.95}  # agreement with torch on probes
 _OPSET = 18
@@ -26,7 +28,7 @@ class Traced:
     """What a graph is made of.
 
     network: from the columns, in their order, to one tensor, `result`
-    columns: an example of each input, (B, L) tokens or (B,) numbers
+    columns: an example of each input, (B, L) tokens or (B,) numbers; int8 learns from it which channels are loud
     measure, agreement: how an export agrees with torch on probe texts, by name and by its folder; 1 is the same
     """
 
@@ -53,7 +55,8 @@ def written(made: Traced, out: Path, precision: Precision, about: Mapping[str, A
     try:
         _trace(made, fresh / graph)
         if precision == "int8":
-            onnx.save(in_int8(onnx.load(fresh / graph)), fresh / graph)
+            plain = onnx.load(fresh / graph)
+            onnx.save(in_int8(plain, _loud(plain, made.columns)), fresh / graph)
         made.tokenizer.backend_tokenizer.save(str(fresh / TOKENIZER))
         known = {"format": FORMAT, **about, "precision": precision, "max_tokens": made.max_tokens}
         known["files"] = {name: sha256(fresh / name) for name in (graph, TOKENIZER)}
@@ -97,6 +100,15 @@ def _trace(made: Traced, path: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
+
+
+def _loud(model: onnx.ModelProto, columns: Mapping[str, Tensor]) -> dict[str, Floats]:
+    """The largest number that each channel (K,) of a norm says of the example columns, by the norm's name."""
+    names = normed(model)
+    session = opened(with_outputs(model, names).SerializeToString())
+    wanted = {one.name: columns[one.name].numpy() for one in session.get_inputs()}
+    found = session.run(None, wanted) if names else []
+    return {name: np.abs(each).reshape(-1, each.shape[-1]).max(axis=0) for name, each in zip(names, found, strict=True)}
 
 
 def _note(folder: Path, known: dict[str, Any]) -> None:
