@@ -67,6 +67,27 @@ def test_a_wish_alone_finds_items_of_that_kind(colours):
     assert (slate.items % 4 == [[0], [2]]).all()
 
 
+class Deaf:
+    """A language model to which all texts are the same."""
+
+    def fit(self, texts, runtime):
+        return self
+
+    def encode(self, texts, *, role):
+        return np.tile(np.float32([[1, 0, 0]]), (len(texts), 1))
+
+
+@pytest.mark.parametrize(("words", "right"), [(8, 4), (0, 1)])
+def test_words_tell_what_the_language_model_does_not(words, right):
+    rng = np.random.default_rng(0)
+    titles = tuple(f"{COLOURS[item % 4]} thing" for item in range(44))
+    rows = [[4 * int(step) + user % 4 for step in rng.permutation(10)[:6]] for user in range(240)]
+    config = replace(SMALL, epochs=6, id_dropout=0.3, words=words)
+    model = SequenceTrainer(config, encoder=Deaf()).fit(dataset(rows, 44, titles=titles), Runtime())
+    scores = model.scores(asking(*([colour, 4 + colour, 8 + colour] for colour in range(4))))
+    assert (scores[:, 40:].argmax(axis=1) == range(4)).sum() == right  # of equal scores the first
+
+
 def test_only_items_without_events_are_cold(colours):
     assert np.flatnonzero(colours.cold).tolist() == [40, 41, 42, 43]
 
@@ -123,6 +144,7 @@ def test_several_networks_are_averaged_and_brought_up_to_date_together():
     trainer = SequenceTrainer(replace(SMALL, networks=2, epochs=4), encoder=WordEncoder())
     both = trainer.fit(circle(), Runtime())
     first, second = both.members
+    assert first.encoder is second.encoder
     assert first.scores(asking([1, 2])).tolist() != second.scores(asking([1, 2])).tolist()
     mean = sum(standardised(one.scores(asking([1, 2]))) for one in both.members) / 2
     assert both.scores(asking([1, 2])) == pytest.approx(mean, abs=1e-6)

@@ -67,12 +67,12 @@ class SequenceTrainer:
     def fit(self, data: Dataset, runtime: Runtime) -> Sequence | Fused:
         """The model with the weights of its best epoch; of several networks their average. Goes on from a checkpoint in
         `runtime.work`, if there is one of this seed, these options and this data."""
-        models: tuple[Any, ...] = tuple(self._fit(data, start) for start in self._starts(runtime))
+        encoder = self._reader.fit(item_texts(data.items), runtime)
+        models: tuple[Any, ...] = tuple(self._fit(data, encoder, start) for start in self._starts(runtime))
         return models[0] if len(models) == 1 else Fused(members=models, n_items_=data.n_items)
 
-    def _fit(self, data: Dataset, runtime: Runtime) -> Sequence:
+    def _fit(self, data: Dataset, encoder: Encoder, runtime: Runtime) -> Sequence:
         config = self.config
-        encoder = self._reader.fit(item_texts(data.items), runtime)
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
         if len(queries) < ENOUGH:
             rest, queries, targets = data, queries.take(slice(0)), targets[:0]
