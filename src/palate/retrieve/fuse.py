@@ -1,6 +1,7 @@
 """Several retrievers to one: by the weighted sum of z-scores or of reciprocal ranks."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -12,7 +13,8 @@ from palate.contracts import Retriever, Source
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
 from palate.retrieve.dense import Dense
-from palate.retrieve.scale import Scale, Scaled, Weights, ranks, signals, z_scores
+from palate.retrieve.scale import Outlining, Scale, Scaled, Weights, ranks, signals, z_scores
+from palate.retrieve.tiles import MANY
 from palate.retrieve.top import best, chosen, fitted, in_blocks
 from palate.runtime import Runtime
 from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Slate
@@ -138,20 +140,41 @@ class Fused:
         scale: Scale = z_scores
         if self.config.method == "reciprocal-ranks":
             scale = partial(ranks, constant=self.config.rank_constant)
-        total, said = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), dict[int, Scaled]()
-        shifts = np.zeros(len(queries))
+        heard = [
+            at for at in range(len(self.members)) if at in tells or weights[:, at].any() or cold_weights[:, at].any()
+        ]
+        said = self._said(scale, queries, heard)
+        total, shifts = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), np.zeros(len(queries))
         cold = np.zeros(0, np.int64) if self.cold is None else np.flatnonzero(self.cold)
         among_cold = np.zeros((len(queries), len(cold)), np.float32)
-        for place, (member, own, other) in enumerate(zip(self.members, weights.T, cold_weights.T, strict=True)):
-            if place in tells or own.any() or other.any():
-                said[place] = one = scale(member, queries)
-                one.add(own, total)
-                shifts += own * one.shifts
-                if len(cold):
-                    among_cold += other[:, None].astype(np.float32) * one.of(np.tile(cold, (len(queries), 1)))
+        for place, one in said.items():
+            one.add(weights[:, place], total)
+            shifts += weights[:, place] * one.shifts
+            if len(cold):
+                other = cold_weights[:, place, None].astype(np.float32)
+                among_cold += other * one.of(np.tile(cold, (len(queries), 1)))
         total += shifts.astype(np.float32)[:, None]
         total[:, cold] = among_cold
         return total, said
+
+    def _said(self, scale: Scale, queries: Queries, places: Sequence[int]) -> dict[int, Scaled]:
+        """What the members at these places say, in the order of places.
+
+        Of a large catalogue those that outline it are asked in a thread beside the others, whose products take as long
+        and need the interpreter as little.
+        """
+        outlining = [place for place in places if isinstance(self.members[place], Outlining)]
+        others = [place for place in places if place not in outlining]
+
+        def told(some: Sequence[int]) -> dict[int, Scaled]:
+            return {place: scale(self.members[place], queries) for place in some}
+
+        if not outlining or not others or fitted(self.n_items_, self) < MANY:
+            return told(places)
+        with ThreadPoolExecutor(1) as beside:
+            behind = beside.submit(told, outlining)
+            found = told(others) | behind.result()
+        return {place: found[place] for place in places}
 
     def _readers(self, what: Source) -> Weights:
         """(M,) equal weights for the members that read `what`, sum 1 unless there are none."""

@@ -40,4 +40,4 @@ class Tiles:
             return self.product(np.repeat(asked, 2, axis=0))[:1]
         found = np.empty((len(asked), len(self.tiles), TILE), np.float32)
         np.matmul(asked, self.tiles, out=found.transpose(1, 0, 2))
-        return found.reshape(len(asked), -1)[:, : self.n_items]
+        return found.reshape(len(asked), len(self.tiles) * TILE)[:, : self.n_items]

@@ -103,11 +103,13 @@ def _placed(event: Event, seq: int) -> Event:
 def since(engine: Engine, seq: int) -> Iterator[Event]:
     """The events after that place in the order, in order."""
     with engine.connect() as connection:
-        rows = connection.execution_options(yield_per=5000).execute(
-            select(events).where(events.c.seq > seq).order_by(events.c.seq)
-        )
-        for row in rows:
-            yield _event(row)
+        yield from of_log(connection.execution_options(yield_per=5000), seq)
+
+
+def of_log(connection: Connection, seq: int = 0) -> Iterator[Event]:
+    """The same within a transaction, which sees what it has written itself."""
+    for row in connection.execute(select(events).where(events.c.seq > seq).order_by(events.c.seq)):
+        yield _event(row)
 
 
 def of_user(engine: Engine, user_id: str) -> list[Event]:
