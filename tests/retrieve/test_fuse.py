@@ -183,3 +183,15 @@ def test_where_no_member_has_anything_to_say_cold_items_get_no_shift(runtime):
     members, cold = (Says(), SaysAlways((0, 1, 0, 0))), np.array([False, False, True, True])
     one = replace(fused(runtime, members, weights=(1, 0)), cold=cold, cold_weights=(1.0, 0.0), cold_shift=9.0)
     assert one.retrieve(asking([0], seen=[[]]), 1).items.tolist() == [[1]]
+
+
+def test_members_that_are_asked_beside_others_say_the_same(runtime, monkeypatch):
+    model = fused(runtime, (Popular(), Says((1, 5, 2, 0)), Says((3, 0, 0, 1))), weights=(1.0, 2.0, 0.5))
+    model, asked = replace(model, tells=(0, 1, 2)), asking([1], [])
+    alone = model.retrieve(asked, 4)
+    monkeypatch.setattr("palate.retrieve.fuse.MANY", 0)
+    beside = model.retrieve(asked, 4)
+    assert beside.items.tolist() == alone.items.tolist()
+    assert beside.scores.tolist() == alone.scores.tolist()
+    assert beside.signals.names == alone.signals.names
+    assert beside.signals.values.tolist() == alone.signals.values.tolist()

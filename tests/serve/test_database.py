@@ -137,3 +137,9 @@ def test_bytes_that_another_process_still_reads_are_told_of(tmp_path):
     assert b"secret" not in bytes_of(tmp_path)
     other.dispose()
     engine.dispose()
+
+
+def test_an_sqlite_that_is_too_old_is_refused_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreError, match=r"is too old; bring 3\.35"):
+        opened(f"sqlite:///{tmp_path / 'log.db'}")

@@ -58,6 +58,22 @@ def test_an_event_sent_again_changes_nothing(engine):
     assert [one.event_id for one in log.since(engine, 0)] == ["e1", "e2", "e3"]
 
 
+def test_an_event_that_another_process_wrote_in_the_meantime_is_a_repeated_one(engine, monkeypatch):
+    first = append(engine, [event(1)])
+    inner, asked = log._known, []
+
+    def known(connection, given):
+        asked.append(list(given))
+        return inner(connection, given) if len(asked) > 1 else set()
+
+    monkeypatch.setattr(log, "_known", known)
+    found = append(engine, [event(1), event(2)])
+    assert [one.event_id for one in found.new] == ["e2"]
+    assert found.repeated == ("e1",)
+    assert asked == [["e1", "e2"], ["e1"]]
+    assert list(log.since(engine, 0)) == [*first.new, *found.new]
+
+
 def test_the_same_event_at_another_time_is_the_same_event(engine):
     append(engine, [event(1)])
     assert append(engine, [replace(event(1), time=5.0)]).repeated == ("e1",)

@@ -42,3 +42,12 @@ def test_what_is_loaded_is_gone_through_no_more():
         assert gc.get_freeze_count() > 1000
     finally:
         gc.unfreeze()
+
+
+def test_a_thread_that_waits_for_the_interpreter_has_it_soon():
+    before = sys.getswitchinterval()
+    process.take_turns()
+    try:
+        assert sys.getswitchinterval() == pytest.approx(process.TURN_S)
+    finally:
+        sys.setswitchinterval(before)

@@ -4,15 +4,35 @@ from time import monotonic
 
 from sqlalchemy import func, select
 
+from palate.serve.aliases import Aliases
 from palate.serve.asks import Ask
 from palate.serve.entries import Entry
+from palate.serve.events import Event
 from palate.serve.tables import exposures
+from palate.serve.trained import Training
 
 SOON = 60.0
 
 
 def asked(service, **ask):
     return service.recommend(Ask(**ask), monotonic() + SOON).result(SOON)
+
+
+def test_events_that_every_open_version_was_trained_with_are_forgotten_until_an_older_one_is_opened(made):
+    service = made()
+    first, user = service.live, "somebody"
+    told = [Event(f"e{n}", user, f"i{n}", 1000.0 + n) for n in range(3)]
+    seqs = [one.seq for one in service.tell(told).result(SOON).new]
+    newer = service.open_version("newer", Training(sequence=seqs[1]).marked(first.model))
+    service.follow(Aliases(live="newer", previous=first.name))
+    assert len(service.state.events_of(user)) == 3  # the previous one reads them
+    service.follow(Aliases(live="newer"))
+    assert [one.event_id for one in service.state.events_of(user)] == ["e2"]
+    assert service.state.count_after(newer.training.sequence) == 1
+    service.open_version("older", first.model)
+    assert [one.event_id for one in service.state.events_of(user)] == ["e0", "e1", "e2"]
+    service.follow(Aliases(live="older"))
+    assert len(service.state.events_of(user)) == 3
 
 
 def rows(service):

@@ -105,3 +105,16 @@ def test_events_after_a_place_are_counted_though_places_have_gaps():
     assert state.count_after(0) == state.last_seq == 0
     state.happened([Event(name, "u", "i", 5.0, seq=seq) for name, seq in (("a", 1), ("b", 7), ("c", 9))])
     assert [state.count_after(place) for place in (0, 1, 5, 9)] == [3, 2, 2, 0]
+
+
+def test_what_every_model_has_read_is_forgotten_and_comes_back_with_the_log():
+    state = State()
+    events = [Event("b", "u", "i1", 6.0, seq=1), Event("a", "u", "i2", 5.0, seq=2), Event("c", "v", "i3", 4.0, seq=3)]
+    state.happened(events)
+    state.forget(lambda one: one.seq != 2)
+    assert [one.event_id for one in state.events_of("u")] == ["a"]
+    assert state.events_of("v") == ()
+    assert (state.last_seq, state.count_after(1)) == (3, 2)
+    state.again(events)
+    assert [one.event_id for one in state.events_of("u")] == ["a", "b"]
+    assert [one.event_id for one in state.events_of("v")] == ["c"]

@@ -76,6 +76,12 @@ def test_a_stranger_is_known_from_the_first_event_on(state):
     assert {shelf(name) for name in ids(listing)} == {1}
 
 
+def test_an_id_is_remembered_as_the_model_holds_it(state):
+    one, came = version(state), "".join(["u", "0"])
+    assert one.own(came) is one.model.data.users.ids.ids[0]
+    assert one.own("new") == "new"
+
+
 def test_events_that_the_model_was_trained_on_do_not_count_twice(state):
     trained = Training(sequence=5, began=100.0, until=8e3).marked(model())
     one = version(state, trained)

@@ -79,8 +79,10 @@ class Forest:
             if len(thresholds):
                 left &= possible.take(np.searchsorted(thresholds, column.astype(np.float64)), axis=0)
         leaf = np.bitwise_count((left & -left) - kind.type(1))  # how many bits are below the lowest
-        place = leaf + np.arange(0, self.values.size, self.values.shape[1])
-        return np.ascontiguousarray(self.values.take(place).T)
+        place = leaf.T.astype(np.intp, order="C")  # turned while it is bytes
+        place += np.arange(0, self.values.size, self.values.shape[1])[:, None]
+        told: Doubles = self.values.take(place)
+        return told
 
 
 def _leaves(node: Mapping[str, Any]) -> Iterator[float]:

@@ -1,6 +1,7 @@
 """EASE: the best linear item-to-item model, in closed form."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,10 +13,11 @@ from palate.contracts import Source
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
 from palate.retrieve.history import history_matrix
+from palate.retrieve.outline import Background, Outline
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.values import multi_hot
-from palate.types import Floats, Ints, Queries, Slate
+from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 ROWS = 1024  # items compared with all others at once
 
@@ -75,11 +77,19 @@ class EASE:
         return replace(self, items_=items.astype(np.int32), weights_=weights, n_items_=data.n_items)
 
     def scores(self, queries: Queries) -> Floats:
+        return self.outline(queries).dense()
+
+    def outline(self, queries: Queries) -> Outline:
+        """What `scores` gives, as the items learned and all others, which score 0."""
         weights, items = fitted(self.weights_, self), fitted(self.items_, self)
         history = history_matrix(queries.histories, self.n_items_, self.config.last, self.config.decay)
-        scores = np.zeros((len(queries), self.n_items_), np.float32)
-        scores[:, items] = history[:, items] @ weights
-        return scores
+        told = history[:, items] @ weights
+        learned = Ragged(np.tile(items, len(told)), np.arange(len(told) + 1, dtype=np.int64) * len(items))
+        return Outline(self._unlearned, np.zeros(len(told), np.float32), learned, told.ravel())
+
+    @cached_property
+    def _unlearned(self) -> Background:
+        return Background(np.zeros(self.n_items_, np.float32))
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k, among)

@@ -1,24 +1,23 @@
 """Several retrievers to one: by the weighted sum of z-scores or of reciprocal ranks."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.config import option, options
 from palate.contracts import Retriever, Source
 from palate.data.dataset import Dataset
 from palate.errors import ConfigError
 from palate.retrieve.dense import Dense
-from palate.retrieve.scale import Scale, reciprocal_ranks, signals, standardised
+from palate.retrieve.scale import Outlining, Scale, Scaled, Weights, ranks, signals, z_scores
+from palate.retrieve.tiles import MANY
 from palate.retrieve.top import best, chosen, fitted, in_blocks
 from palate.runtime import Runtime
 from palate.types import NO_ITEM, Bools, Floats, Ints, Queries, Slate
-
-Weights = NDArray[np.float64]
 
 
 @options
@@ -116,8 +115,8 @@ class Fused:
         telling = [(type(self.members[place]).__name__, said[place]) for place in self.tells]
         return replace(slate, signals=signals(telling, slate.items))
 
-    def _asked(self, queries: Queries) -> tuple[Floats, list[Floats]]:
-        """(B, n_items) the weighted sum, and what each member that was asked said, (B, n_items) on its scale."""
+    def _asked(self, queries: Queries) -> tuple[Floats, dict[int, Scaled]]:
+        """(B, n_items) the weighted sum, and what each member that was asked said, by its place."""
         asking = queries.has_wish | ~queries.has_history
         for_wish = _shares(self.wish_weights) if self.wish_weights else self._readers("text")
         own = _shares(self.weights or (1.0,) * len(self.members))
@@ -125,7 +124,7 @@ class Fused:
             queries.has_history[:, None] * each + asking[:, None] * for_wish
             for each in (own, np.array(self.cold_weights or own))
         )
-        total, said = self._sum(queries, weights, cold_weights, everybody=bool(self.tells))
+        total, said = self._sum(queries, weights, cold_weights, self.tells)
         silent = ~total.any(axis=1)
         if silent.any():
             popularity = np.tile(self._readers("popularity"), (int(silent.sum()), 1))
@@ -135,22 +134,47 @@ class Fused:
         return total, said
 
     def _sum(
-        self, queries: Queries, weights: Weights, cold_weights: Weights, everybody: bool = False
-    ) -> tuple[Floats, list[Floats]]:
-        """The same, weights (B, M); a member that no request hears is asked only where `everybody` is."""
-        scale: Scale = standardised
+        self, queries: Queries, weights: Weights, cold_weights: Weights, tells: tuple[int, ...] = ()
+    ) -> tuple[Floats, dict[int, Scaled]]:
+        """The same, weights (B, M); a member that no request hears is asked only where it is one of `tells`."""
+        scale: Scale = z_scores
         if self.config.method == "reciprocal-ranks":
-            scale = partial(reciprocal_ranks, constant=self.config.rank_constant)
-        total, said = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), []
+            scale = partial(ranks, constant=self.config.rank_constant)
+        heard = [
+            at for at in range(len(self.members)) if at in tells or weights[:, at].any() or cold_weights[:, at].any()
+        ]
+        said = self._said(scale, queries, heard)
+        total, shifts = np.zeros((len(queries), fitted(self.n_items_, self)), np.float32), np.zeros(len(queries))
         cold = np.zeros(0, np.int64) if self.cold is None else np.flatnonzero(self.cold)
         among_cold = np.zeros((len(queries), len(cold)), np.float32)
-        for member, own, other in zip(self.members, weights.T, cold_weights.T, strict=True):
-            if everybody or own.any() or other.any():
-                said.append(scale(member.scores(queries)))
-                _add(own, said[-1], total)
-                _add(other, said[-1][:, cold], among_cold)
+        for place, one in said.items():
+            one.add(weights[:, place], total)
+            shifts += weights[:, place] * one.shifts
+            if len(cold):
+                other = cold_weights[:, place, None].astype(np.float32)
+                among_cold += other * one.of(np.tile(cold, (len(queries), 1)))
+        total += shifts.astype(np.float32)[:, None]
         total[:, cold] = among_cold
         return total, said
+
+    def _said(self, scale: Scale, queries: Queries, places: Sequence[int]) -> dict[int, Scaled]:
+        """What the members at these places say, in the order of places.
+
+        Of a large catalogue those that outline it are asked in a thread beside the others, whose products take as long
+        and need the interpreter as little.
+        """
+        outlining = [place for place in places if isinstance(self.members[place], Outlining)]
+        others = [place for place in places if place not in outlining]
+
+        def told(some: Sequence[int]) -> dict[int, Scaled]:
+            return {place: scale(self.members[place], queries) for place in some}
+
+        if not outlining or not others or fitted(self.n_items_, self) < MANY:
+            return told(places)
+        with ThreadPoolExecutor(1) as beside:
+            behind = beside.submit(told, outlining)
+            found = told(others) | behind.result()
+        return {place: found[place] for place in places}
 
     def _readers(self, what: Source) -> Weights:
         """(M,) equal weights for the members that read `what`, sum 1 unless there are none."""
@@ -167,13 +191,6 @@ def _with(newcomers: Slate, slate: Slate, queries: Queries) -> Slate:
     room = slate.k - np.count_nonzero(new != NO_ITEM, axis=1)
     kept = np.where(np.arange(slate.k) < room[:, None], slate.items, NO_ITEM)
     return Slate.best(np.hstack([kept, new]), np.hstack([slate.scores, newcomers.scores]), slate.k)
-
-
-def _add(weights: Weights, said: Floats, total: Floats) -> None:
-    """Add what a member said, (B, n), to the total by a weight for each row."""
-    for row, weight in enumerate(weights.astype(np.float32)):
-        if weight:
-            total[row] += weight * said[row]
 
 
 def _shares(weights: Sequence[float]) -> Weights:

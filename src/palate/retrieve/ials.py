@@ -14,6 +14,7 @@ from palate.contracts import Source
 from palate.data.dataset import Dataset
 from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
+from palate.retrieve.tiles import MANY, Tiles
 from palate.retrieve.top import fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.types import Floats, Ints, Queries, Slate
@@ -63,7 +64,9 @@ class IALS:
         return replace(self, factors_=model.item_factors)
 
     def scores(self, queries: Queries) -> Floats:
-        return product(self.asked(queries), fitted(self.factors_, self).T)
+        factors = fitted(self.factors_, self)
+        asked = self.asked(queries)
+        return product(asked, factors.T) if len(factors) < MANY else self._tiles.product(asked)
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
         if among is not None:
@@ -103,6 +106,10 @@ class IALS:
         of_all[np.diag_indices_from(of_all)] += self.config.regularisation
         whitener: Floats = np.linalg.inv(np.linalg.cholesky(of_all)).T.astype(np.float32)
         return whitener
+
+    @cached_property
+    def _tiles(self) -> Tiles:
+        return Tiles.of(fitted(self.factors_, self))
 
     @cached_property
     def _index(self) -> LongestFirst:

@@ -1,7 +1,7 @@
 """Item-kNN: items liked by the same people, found by counting."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from palate.config import option, options
 from palate.contracts import Source
 from palate.data.dataset import Dataset
 from palate.retrieve.history import history_matrix
+from palate.retrieve.outline import Background, Outline
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.types import Floats, Ints, Queries, Ragged, Slate
@@ -73,27 +74,38 @@ class ItemKNN:
         return replace(self, similarity_=similarity_, popularity_=popularity.astype(np.float32))
 
     def scores(self, queries: Queries) -> Floats:
-        similarity, popularity = fitted(self.similarity_, self), fitted(self.popularity_, self)
-        return answers(queries.histories, similarity, popularity, self.config.last, self.config.decay)
+        return self.outline(queries).dense()
+
+    def outline(self, queries: Queries) -> Outline:
+        """What `scores` gives, as the items that the history speaks for and all others behind them."""
+        similarity = fitted(self.similarity_, self)
+        return answers(queries.histories, similarity, self._followers, self.config.last, self.config.decay)
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k, among)
 
+    @cached_property
+    def _followers(self) -> Background:
+        return followers(fitted(self.popularity_, self))
 
-def answers(histories: Ragged, table: sparse.csr_matrix, popularity: Floats, last: int, decay: float) -> Floats:
-    """(B, n_items) what histories say by a table (n_items, n_items) from history item to scored item; items that it
-    says nothing of follow below all others, the popular ones first. See `history_matrix` for `last` and `decay`."""
-    said = history_matrix(histories, len(popularity), last, decay) @ table
-    scores = np.zeros(said.shape, np.float32)
-    backoff = popularity / (popularity.max() + 1)  # below 1
-    for row, (start, end) in enumerate(pairwise(said.indptr)):
-        items, values = said.indices[start:end], said.data[start:end]
-        positive = values > 0
-        if positive.any():
-            np.multiply(backoff, values[positive].min(), out=scores[row])
-            items, values = items[positive], values[positive]
-        scores[row, items] = values
-    return scores
+
+def answers(histories: Ragged, table: sparse.csr_matrix, backoff: Background, last: int, decay: float) -> Outline:
+    """What histories say by a table (n_items, n_items) from history item to scored item; items that it says nothing of
+    follow below all others, the popular ones first (see `followers`). See `history_matrix` for `last` and `decay`."""
+    said = history_matrix(histories, len(backoff.values), last, decay) @ table
+    positive = said.data > 0
+    items = Ragged(said.indices.astype(np.int32), said.indptr.astype(np.int64)).where(positive)
+    values = said.data[positive].astype(np.float32)
+    told = np.flatnonzero(items.lengths)
+    factors = np.zeros(len(items), np.float32)
+    if len(told):
+        factors[told] = np.minimum.reduceat(values, items.offsets[told])
+    return Outline(backoff, factors, items, values)
+
+
+def followers(popularity: Floats) -> Background:
+    """What items are given of which a table says nothing: below 1, by popularity."""
+    return Background((popularity / (popularity.max() + 1)).astype(np.float32))
 
 
 def nearest(similarity: sparse.csr_matrix, k: int) -> sparse.csr_matrix:

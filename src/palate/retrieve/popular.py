@@ -1,6 +1,7 @@
 """Popularity: liked events counted over everybody, old ones less."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from palate.config import option, options
 from palate.contracts import Source
 from palate.data.dataset import Dataset
+from palate.retrieve.outline import Background, Outline
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
-from palate.types import Floats, Ints, Queries, Slate
+from palate.types import Floats, Ints, Queries, Ragged, Slate
 
 DAY = 86_400.0  # seconds
 
@@ -46,7 +48,16 @@ class Popular:
         return replace(self, popularity_=popularity.astype(np.float32))
 
     def scores(self, queries: Queries) -> Floats:
-        return np.tile(fitted(self.popularity_, self), (len(queries), 1))
+        return self.outline(queries).dense()
+
+    def outline(self, queries: Queries) -> Outline:
+        """What `scores` gives: the same for every request."""
+        nothing = Ragged.empty(len(queries))
+        return Outline(self._everybodys, np.ones(len(queries), np.float32), nothing, np.zeros(0, np.float32))
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k, among)
+
+    @cached_property
+    def _everybodys(self) -> Background:
+        return Background(fitted(self.popularity_, self))

@@ -1,6 +1,7 @@
 """The transition rule: what people liked next, found by counting."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,7 +10,8 @@ from scipy import sparse
 from palate.config import option, options
 from palate.contracts import Source
 from palate.data.dataset import Dataset
-from palate.retrieve.neighbours import answers, nearest
+from palate.retrieve.neighbours import answers, followers, nearest
+from palate.retrieve.outline import Background, Outline
 from palate.retrieve.top import fitted, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.types import Floats, Ints, Queries, Ragged, Slate
@@ -67,11 +69,19 @@ class Transition:
         return replace(self, strength_=nearest(table, config.neighbours), popularity_=popularity)
 
     def scores(self, queries: Queries) -> Floats:
-        table, popularity = fitted(self.strength_, self), fitted(self.popularity_, self)
-        return answers(queries.histories, table, popularity, self.config.last, self.config.decay)
+        return self.outline(queries).dense()
+
+    def outline(self, queries: Queries) -> Outline:
+        """What `scores` gives, as the items that the history speaks for and all others behind them."""
+        table = fitted(self.strength_, self)
+        return answers(queries.histories, table, self._followers, self.config.last, self.config.decay)
 
     def retrieve(self, queries: Queries, k: int, among: Ints | None = None) -> Slate:
         return retrieve_in_blocks(self.scores, queries, k, among)
+
+    @cached_property
+    def _followers(self) -> Background:
+        return followers(fitted(self.popularity_, self))
 
 
 def _steps(histories: Ragged, config: TransitionConfig, shape: tuple[int, int]) -> sparse.csr_matrix:

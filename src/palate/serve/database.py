@@ -16,6 +16,7 @@ from palate.errors import ConfigError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE = "service.db"  # in a state folder, where no other address is given
+OLDEST = (3, 35)  # SQLite that tells what it has inserted
 BUSY_S = 5.0  # how long a writer of another process is waited for
 READING_S = 0.5  # how long a reader of another process is waited for before bytes are overwritten
 
@@ -34,6 +35,8 @@ def opened(address: str) -> Engine:
             f'database: "{address}" is no address; write sqlite:///FILE or postgresql+psycopg://HOST/NAME'
         ) from None
     if url.get_backend_name() == "sqlite":
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; bring 3.35 or newer, or use PostgreSQL")
         engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, poolclass=QueuePool)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)

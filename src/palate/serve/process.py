@@ -2,9 +2,11 @@
 
 import ctypes
 import gc
+import sys
 
 _TRIM, _MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
 _NEVER = 1 << 30
+TURN_S = 0.0005
 
 
 def keep_memory() -> None:
@@ -19,6 +21,15 @@ def keep_memory() -> None:
         return
     tell(_MMAP, _NEVER)
     tell(_TRIM, _NEVER)
+
+
+def take_turns() -> None:
+    """Let a thread that waits for the interpreter have it soon.
+
+    The one that makes lists, the one that writes and the one that speaks HTTP give it up at every product, statement
+    and packet, and by default wait for it up to 5 ms each time while another one computes.
+    """
+    sys.setswitchinterval(TURN_S)
 
 
 def loaded() -> None:

@@ -29,6 +29,7 @@ def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) 
     config = settings(file, given)
     with _lines_on_stderr():
         process.keep_memory()
+        process.take_turns()
         service = Service(config, folder)
         first_key(service)
         lineup = Lineup(service, Registry(folder))

@@ -31,6 +31,7 @@ from palate.serve.keys import Keys
 from palate.serve.rates import Rates
 from palate.serve.settings import ServeConfig
 from palate.serve.state import State
+from palate.serve.trained import Training
 from palate.serve.version import Version
 from palate.serve.watch import Watch, WatchConfig
 from palate.serve.writer import Writer
@@ -68,6 +69,7 @@ class Service:
         self.versions: dict[str, Version] = {}
         self.aliases = Aliases()
         self.ready = False
+        self._read: Training | None = None  # events that a model so trained has seen are forgotten
         self._restore()
 
     def _restore(self) -> None:
@@ -82,6 +84,10 @@ class Service:
 
     def open_version(self, name: str, model: Model) -> Version:
         """A version brought up to date with the state and warmed up; it answers nobody yet."""
+        training = Training.of(model)
+        if self._read and not training.as_late_as(self._read):
+            self._read = None
+            self.writer.submit(lambda connection: list(logged.of_log(connection)), self.state.again).result()
         version = Version(name, model, self.state, self.config.encoder, self.config.ranker)
         self._warm(version)
         self.versions[name] = version
@@ -103,6 +109,9 @@ class Service:
         named = {aliases.live, aliases.previous, aliases.canary.version if aliases.canary else None}
         for name in [name for name in self.versions if name not in named]:
             del self.versions[name]
+        read = Training.earliest([one.training for one in self.versions.values()])
+        self._read = read
+        self.state.forget(lambda event: not read.without(event))
 
     @property
     def live(self) -> Version:
@@ -200,7 +209,8 @@ class Service:
         if ask.user_id is None or not ask.personal:
             return
         if self.config.watch_likes:
-            self.watch.likes.shown(listing.version, ask.user_id, [one.item_id for one in listing.items], monotonic())
+            user_id = self.live.own(ask.user_id)
+            self.watch.likes.shown(listing.version, user_id, [one.item_id for one in listing.items], monotonic())
         if not self.config.exposures:
             return
         row = {

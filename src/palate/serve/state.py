@@ -3,7 +3,7 @@
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from palate.serve.entries import Entry
 from palate.serve.events import Event
@@ -32,6 +32,20 @@ class State:
                 known = self._events.get(one.user_id, ())
                 self._events[one.user_id] = tuple(sorted((*known, one), key=_by_clock))
                 self._places.append(one.seq)
+
+    def forget(self, known: Callable[[Event], bool]) -> None:
+        """Keep nothing of events that nobody reads, as every model in use was trained with them."""
+        with self._turn:
+            left = {user: tuple(one for one in events if not known(one)) for user, events in self._events.items()}
+            self._events = {user: events for user, events in left.items() if events}
+
+    def again(self, events: Iterable[Event]) -> None:
+        """All events of the log, those that were forgotten too."""
+        found: dict[str, list[Event]] = {}
+        for one in events:
+            found.setdefault(one.user_id, []).append(one)
+        with self._turn:
+            self._events = {user: tuple(sorted(own, key=_by_clock)) for user, own in found.items()}
 
     def changed_items(self, entries: Iterable[Entry]) -> None:
         """Take in items as they are now."""

@@ -1,6 +1,7 @@
 """What of the log a model was trained on, written in the model itself."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from palate.model import Model
@@ -30,3 +31,12 @@ class Training:
     def without(self, event: Event) -> bool:
         """Whether the model was trained without this event."""
         return event.seq > self.sequence or event.time > self.until
+
+    def as_late_as(self, other: "Training") -> bool:
+        """Whether the model has seen every event that one so trained has."""
+        return self.sequence >= other.sequence and self.until >= other.until
+
+    @staticmethod
+    def earliest(several: Sequence["Training"]) -> "Training":
+        """One that has seen what all of them have, and no more."""
+        return Training(min(one.sequence for one in several), until=min(one.until for one in several))

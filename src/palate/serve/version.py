@@ -234,6 +234,11 @@ class Version:
         liked = np.array([row for row, good in pairs if good], np.int32)
         return liked, np.array([row for row, _ in pairs], np.int32)
 
+    def own(self, user_id: str) -> str:
+        """The same id, as the model holds it where it does: what is remembered of many people takes less room."""
+        ids = self.model.data.users.ids
+        return ids.ids[ids.row(user_id)] if user_id in ids else user_id
+
     def likes(self, value: float | None) -> bool:
         """Whether an event of this value counts as liked."""
         return value is None or self._threshold is None or value >= self._threshold

@@ -70,7 +70,9 @@ class Watch:
     def feed(self, version: str, at: float, *, ok: bool, latency_ms: float, degenerate: bool = False) -> None:
         """Tell of one answer; at: seconds on any clock that does not go back."""
         with self._lock:
-            self._records.setdefault(version, Record()).add(at, not ok, degenerate, latency_ms)
+            if (record := self._records.get(version)) is None:  # a new one is not made for every answer
+                record = self._records[version] = Record()
+            record.add(at, not ok, degenerate, latency_ms)
 
     def forget(self, version: str) -> None:
         """Let a version begin anew, for example when it is made live again."""
