@@ -1,4 +1,4 @@
-"""What `benchmarks.serving` measured, to tables of docs/benchmarks.md."""
+"""What `benchmarks.serving` and `benchmarks.faults` measured, to tables of docs/benchmarks.md."""
 
 from typing import Any
 
@@ -35,6 +35,40 @@ def served(found: Found) -> str:
             f"{soak['looks']} looks after the first fifth.\n"
         )
     return "\n".join(parts)
+
+
+def borne(found: Found) -> str:
+    """The section of faults."""
+    rows = [(name, one["done"], one["wanted"], _verdict(one), *_seconds(one)) for name, one in found.items()
+            if name != "machine"]  # fmt: skip
+    machine = found["machine"]
+    return "\n".join(
+        [
+            "### Faults (`python -m benchmarks.faults`)\n",
+            "A figure holds where all tests that make its fault happen pass; skipped ones need what is not on the "
+            "machine. Beside F1's are real kills with the events of each checked against the log. "
+            f"{machine['processor']}, {machine['memory']}, {machine['processors']} processors.\n",
+            *_table(("", "what is done", "what must come of it", "found", "slowest", "seconds in all"), rows),
+        ]
+    )
+
+
+def _verdict(one: Found) -> str:
+    skipped = f", {one['skipped']} skipped" if one["skipped"] else ""
+    told = [f"{one['passed']} tests passed{skipped}" if not one["failed"] else f"FAILED: {', '.join(one['failed'])}"]
+    if "kills" in one:
+        restart, serve = one["restart_s"], one["serve_ready_s"]
+        told.append(
+            f"{one['kills']} kills, {one['acknowledged']:,} events acknowledged, none lost or doubled; restart "
+            f"{restart['median']:.1f} s (longest {restart['longest']:.1f}), `palate serve` ready in "
+            f"{serve['median']:.1f} s (longest {serve['longest']:.1f})"
+        )
+    return "; ".join(told)
+
+
+def _seconds(one: Found) -> tuple[str, str]:
+    slowest = [f"{name.split('[')[0]}: {took:.1f} s" for name, took in one["slowest"].items()]
+    return ", ".join(slowest).replace("_", " ").removeprefix("test "), f"{one['seconds']:.0f}"
 
 
 def _rows(found: Found) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.served import served
+from benchmarks.served import borne, served
 
 Found = dict[str, Any]
 
@@ -220,6 +220,7 @@ TABLES: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("read_speed.json", _reading),
     ("serving.json", served),
     ("serving-item-knn.json", served),
+    ("faults.json", borne),
 )
 
 
