@@ -3,6 +3,11 @@
 from typing import Any
 
 Found = dict[str, Any]
+SOAKED = {
+    "soak": "the shop",
+    "soak-demo": "the demo's model",
+    "soak-asking": "the demo's model, lists and searches alone",
+}
 HEADS = ("p50", "p95", "p99", "max")
 
 
@@ -25,7 +30,7 @@ def served(found: Found) -> str:
             if isinstance(one, dict)
         ]
         parts += _table(("start of", "seconds to ready", "MB then", "MB after 100 lists"), rows)
-    for name, of in {"soak": "the shop", "soak-demo": "the demo's model"}.items():
+    for name, of in SOAKED.items():
         if not (soak := found.get(name)):
             continue
         slope, low, high = soak["mb_per_hour"]

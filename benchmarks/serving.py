@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "serving.json"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 PARTS = ("start", "L1", "L2", "L3", "L4", "L5", "L6")
-SOAKS = ("soak", "soak-demo")
+SOAKS = ("soak", "soak-demo", "soak-asking")
 TIMES = 5  # L1's load, in L6
 GIVE_UP_S = 10.0  # on an event or an item that never shows
 SAMPLE_S = 10.0  # between two looks at the memory
@@ -86,8 +86,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.parts) - {*PARTS, *SOAKS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(PARTS + SOAKS)}")
-    if "soak-demo" in given.parts and not given.demo:
-        parser.error("soak-demo: name the model by --demo")
+    if {"soak-demo", "soak-asking"} & set(given.parts) and not given.demo:
+        parser.error("soak-demo, soak-asking: name the model by --demo")
     if given.small:
         given.items, given.users, given.events, given.probes = 2000, 2000, 20_000, min(given.probes, 10)
         given.seconds, given.rate, given.soak = min(given.seconds, 5.0), min(given.rate, 20.0), min(given.soak, 30.0)
@@ -104,11 +104,12 @@ def measure(given: argparse.Namespace) -> None:
     kept["machine"] = environment() | {"processors": str(os.cpu_count())}
     made: dict[str, Callable[[Place], dict[str, Any]]] = {
         "start": start, "L1": lists, "L2": with_cross_encoder, "L3": ingest, "L4": event_to_list, "L5": item_to_search,
-        "L6": overload, "soak": soak, "soak-demo": soak,
+        "L6": overload, "soak": soak, "soak-demo": soak, "soak-asking": partial(soak, posting=False),
     }  # fmt: skip
     everybody = [f"u{row}" for row in range(given.users)]
     for name in given.parts or PARTS:
-        asked, users = (model, everybody) if name != "soak-demo" else (given.demo, _people(given.demo))
+        of_demo = name in ("soak-demo", "soak-asking")
+        asked, users = (given.demo, _people(given.demo)) if of_demo else (model, everybody)
         place = Place(given, asked, users, given.work / "state" / f"{name}-{int(time.time())}")
         kept[name] = made[name](place) | {"load average before": round(os.getloadavg()[0], 2)}
         shutil.rmtree(place.state)  # every service publishes a copy of the model
@@ -232,8 +233,9 @@ def overload(place: Place) -> dict[str, Any]:
     }
 
 
-def soak(place: Place) -> dict[str, Any]:
-    """Memory every ten seconds under 20 requests a second (lists, searches, events), with an item posted each time.
+def soak(place: Place, *, posting: bool = True) -> dict[str, Any]:
+    """Memory every ten seconds under 20 requests a second: lists, searches and events, with an item posted each time;
+    or lists and searches alone, so that nothing comes in that must be kept.
 
     MB an hour by least squares after the first fifth, with the interval of residuals taken as independent.
     """
@@ -246,11 +248,13 @@ def soak(place: Place) -> dict[str, Any]:
             began = time.perf_counter()
             while not done.wait(SAMPLE_S):
                 seen.append((time.perf_counter() - began, front.rss_mb))
-                ask("PUT", f"/v1/items/soak-{len(seen)}", {"title": f"tidal windmill {len(seen) * 7919}"})
+                if posting:
+                    ask("PUT", f"/v1/items/soak-{len(seen)}", {"title": f"tidal windmill {len(seen) * 7919}"})
 
         beside = threading.Thread(target=look)
         beside.start()
-        shots = place.sent(front, config, recommend=14.0, search=2.0, event=4.0)
+        mix = {"recommend": 14.0, "search": 2.0, "event": 4.0} if posting else {"recommend": 18.0, "search": 2.0}
+        shots = place.sent(front, config, **mix)
         done.set()
         beside.join()
     late = np.array([one for one in seen if one[0] >= config.seconds / 5])

@@ -118,3 +118,12 @@ def test_what_every_model_has_read_is_forgotten_and_comes_back_with_the_log():
     state.again(events)
     assert [one.event_id for one in state.events_of("u")] == ["a", "b"]
     assert [one.event_id for one in state.events_of("v")] == ["c"]
+
+
+def test_events_share_their_ids_in_memory():
+    state = State()
+    state.happened([Event("e1", "".join(["u", "7"]), "".join(["i", "9"]), 1.0)])
+    state.happened([Event("e2", "".join(["u", "7"]), "".join(["i", "9"]), 2.0)])
+    first, second = state.events_of("u7")
+    assert first.user_id is second.user_id
+    assert first.item_id is second.item_id
