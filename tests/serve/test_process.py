@@ -5,7 +5,9 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from palate.serve import process
 
@@ -34,6 +36,14 @@ def faults(*args):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_memory_that_is_kept_is_not_fetched_anew():
     assert faults("keep") < faults() / 10
+
+
+def test_products_run_in_the_thread_that_asks_for_them():
+    assert np.ones(1)  # loads the library that is told
+    with threadpool_limits(2, "blas"):
+        process.one_thread_a_product()
+        told = {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+    assert told == {1}
 
 
 def test_what_is_loaded_is_gone_through_no_more():

@@ -4,6 +4,8 @@ import ctypes
 import gc
 import sys
 
+from threadpoolctl import threadpool_limits
+
 _TRIM, _MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
 _NEVER = 1 << 30
 TURN_S = 0.0005
@@ -30,6 +32,15 @@ def take_turns() -> None:
     and packet, and by default wait for it up to 5 ms each time while another one computes.
     """
     sys.setswitchinterval(TURN_S)
+
+
+def one_thread_a_product() -> None:
+    """Let NumPy's products, those of libraries that are loaded by now, run in the thread that asks for them.
+
+    Lists are made in two threads already, beside one that speaks HTTP; others that wait for their part of a small
+    product take processor time from all of these.
+    """
+    threadpool_limits(1, "blas")
 
 
 def loaded() -> None:

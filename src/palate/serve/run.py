@@ -37,6 +37,7 @@ def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) 
         schedule = Schedule(service)
         schedule.start()
         app = application(service, lineup, schedule)
+        process.one_thread_a_product()
         process.loaded()
         uvicorn.run(
             app,
