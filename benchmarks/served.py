@@ -23,6 +23,11 @@ def served(found: Found) -> str:
         "status 200, nothing left out, within the deadline (500 ms where none is named).\n",
         *_table(("", "figure", "measured", *(f"{head} ms" for head in HEADS), "good / asked", "else"), _rows(found)),
     ]
+    if missed := _missed(found):
+        parts.append(
+            f"Not reached: {'; '.join(missed)}. Why, and what would be next, stands in the [log](log.md) under the "
+            "service on this processor.\n"
+        )
     if "start" in found:
         rows = [
             (name, f"{one['ready_s']:.1f}", f"{one['ready_mb']:,.0f}", f"{one['after_mb']:,.0f}")
@@ -40,6 +45,28 @@ def served(found: Found) -> str:
             f"{soak['looks']} looks after the first fifth.\n"
         )
     return "\n".join(parts)
+
+
+def _missed(found: Found) -> list[str]:
+    """The figures of reliability.md that were not reached, each with what was measured."""
+    missed = []
+    if one := found.get("L1"):
+        ms, failed = one["answered_ms"], one["asked"] - one["good"]
+        if ms["p50"] > 15 or ms["p99"] > 60 or failed:
+            missed.append(f"L1 (p50 {ms['p50']:.0f}, p99 {ms['p99']:.0f} ms, {failed / one['asked']:.1%} not well)")
+    if (one := found.get("L3")) and one["events"]["answered_ms"]["p99"] > 50:
+        missed.append(f"L3 (p99 {one['events']['answered_ms']['p99']:.0f} ms)")
+    for name in ("L4", "L5"):
+        if (one := found.get(name)) and one["ms"]["p95"] > 1000:
+            missed.append(f"{name} (p95 {one['ms']['p95']:,.0f} ms)")
+    if one := found.get("L6"):
+        refused, recovery = one["refused_from_sent_ms"].get("p95", 0.0), one["recovery_s"]
+        told = [f"{one['goodput_kept']:.0%} kept"] if one["goodput_kept"] < 0.8 else []
+        told += [f"refusals p95 {refused:.0f} ms"] if refused > 10 else []
+        told += [f"{one['errors_500']} errors 500"] if one["errors_500"] else []
+        told += ["no recovery within 5 s"] if recovery is None or recovery > 5 else []
+        missed += [f"L6 ({', '.join(told)})"] if told else []
+    return missed
 
 
 def borne(found: Found) -> str:

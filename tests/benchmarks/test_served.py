@@ -33,3 +33,10 @@ def test_every_part_that_was_run_has_its_rows():
     assert "85% kept, 70% refused, 0 500s, well after never" in page
     widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
     assert len(widths) == 1
+
+
+def test_what_was_not_reached_is_named():
+    page = served(FOUND)
+    assert "Not reached: L1 (p50 1, p99 3 ms, 25.0% not well); L6 (no recovery within 5 s)." in page
+    well = {**FOUND, "L1": LOAD | {"good": 12}, "L6": FOUND["L6"] | {"recovery_s": 2.0}}
+    assert "Not reached" not in served(well)
