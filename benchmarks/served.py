@@ -56,9 +56,8 @@ def _missed(found: Found) -> list[str]:
             missed.append(f"L1 (p50 {ms['p50']:.0f}, p99 {ms['p99']:.0f} ms, {failed / one['asked']:.1%} not well)")
     if (one := found.get("L3")) and one["events"]["answered_ms"]["p99"] > 50:
         missed.append(f"L3 (p99 {one['events']['answered_ms']['p99']:.0f} ms)")
-    for name in ("L4", "L5"):
-        if (one := found.get(name)) and one["ms"]["p95"] > 1000:
-            missed.append(f"{name} (p95 {one['ms']['p95']:,.0f} ms)")
+    late = {name: found[name]["ms"]["p95"] for name in ("L4", "L5") if name in found}
+    missed += [f"{name} (p95 {p95:,.0f} ms)" for name, p95 in late.items() if p95 > 1000]
     if one := found.get("L6"):
         refused, recovery = one["refused_from_sent_ms"].get("p95", 0.0), one["recovery_s"]
         told = [f"{one['goodput_kept']:.0%} kept"] if one["goodput_kept"] < 0.8 else []
