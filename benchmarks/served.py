@@ -70,7 +70,7 @@ def _missed(found: Found) -> list[str]:
 
 def borne(found: Found) -> str:
     """The section of faults."""
-    rows = [(name, one["done"], one["wanted"], _verdict(one), *_seconds(one)) for name, one in found.items()
+    rows = [(name, one["done"], one["wanted"], _verdict(one), *_seconds(one)) for name, one in sorted(found.items())
             if name != "machine"]  # fmt: skip
     machine = found["machine"]
     return "\n".join(
