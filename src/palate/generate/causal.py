@@ -20,7 +20,7 @@ from palate.precision import quick
 Pick = Callable[[int, torch.Tensor], int]  # a sequence's place and its logits (V,) to the next token
 
 _MOST_ROWS = 64  # sequences at once: each has a row of logits as wide as the vocabulary
-_ON_GPU = 16  # times as many rows and tokens there, where a small pass takes as long as a large one
+_ON_GPU = 16  # times as many rows and tokens at once on a GPU, which small passes leave idle
 _REMEMBERED = 16  # times `batch_tokens` may keys and values of a shared beginning take, repeated for each sequence
 
 
@@ -176,7 +176,7 @@ class CausalNetwork:
         self, sequences: Sequence[list[int]], kept: Sequence[int], batch_tokens: int, share: bool
     ) -> Iterator[Batch]:
         """All sequences, longest first within a group; the beginning that a group shares is read once, but on a GPU,
-        where the pass for it costs more than it saves."""
+        where it would be one more small pass for each group."""
         wider = _ON_GPU if self.model.device.type == "cuda" else 1
         batch_tokens, most, share = wider * batch_tokens, wider * _MOST_ROWS, share and wider == 1
         groups = grouped(sequences, kept) if share else grouped(sequences, [len(one) for one in sequences])
