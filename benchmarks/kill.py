@@ -2,7 +2,8 @@
 
 A child takes events and says which are on disk; it is killed at a random moment while more are on their way. Then it is
 started again on the same folder, tells its log, and is sent everything once more. Most rounds have a child that is the
-service without HTTP, which starts in a moment; the others have `palate serve` itself.
+service without HTTP, whose libraries are loaded before, so that it starts in a moment; the others have `palate serve`
+itself.
 """
 
 import argparse
@@ -36,6 +37,7 @@ SENDERS = 8  # requests to a server at one time
 AHEAD = 200  # events on their way to a child without HTTP
 MOST = 600  # acknowledged events of a round, before the kill
 WAIT_S = 60.0
+LIBRARIES = ["palate.serve.service", "palate.encode.forward"]  # loaded once for all children without HTTP
 
 
 @dataclass
@@ -83,7 +85,7 @@ def serve_pipe(model: Path, folder: Path, pipe: Connection) -> None:
 def round_of_pipe(model: Path, folder: Path, tally: Tally, rng: random.Random) -> None:
     """One child without HTTP: started, sent events, killed after a random number of acknowledgements."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["palate.serve.service"])
+    context.set_forkserver_preload(LIBRARIES)
     ours, theirs = context.Pipe()
     child = context.Process(target=serve_pipe, args=(model, folder, theirs), daemon=True)
     start = monotonic()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from palate.retrieve import top
 from palate.retrieve.dense import Dense, DenseConfig
 from retrieve.fakes import WordEncoder, asking, dataset
 
@@ -56,6 +57,15 @@ def test_focus_knows_the_age_and_leaves_wishes_and_declared_texts_to_the_mean(ru
     assert fitted.scores(asking([0, 1]))[0][:2] == pytest.approx([1 / 3, 2 / 3], abs=1e-3)
     queries = replace(asking([0, 1], [0, 1], [], wishes=["", "up", ""]), users=np.array([1, 0, -1], np.int32))
     assert np.array_equal(fitted.scores(queries), plain.scores(queries))
+
+
+def test_a_soft_maximum_is_the_same_for_one_request_as_among_others_and_in_pieces(runtime, monkeypatch):
+    fitted, queries = dense(runtime, replace(PLAIN, focus=2.0, decay=0.5)), asking([0, 1], [1, 2], [2, 0, 1], [3])
+    whole = fitted.scores(queries)
+    alone = [fitted.scores(queries.take([row]))[0] for row in range(len(queries))]
+    monkeypatch.setattr(top, "CELLS", 8)
+    assert np.stack(alone) == pytest.approx(whole, abs=1e-6)
+    assert fitted.scores(queries) == pytest.approx(whole, abs=1e-6)
 
 
 def test_history_and_wish_add_as_unit_vectors(runtime):

@@ -71,7 +71,7 @@ def test_scores_are_gone_through_a_few_rows_at_a_time(monkeypatch):
     monkeypatch.setattr(top, "CELLS", 10)
     scores = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
     queries = asking(*[[]] * 7, seen=[[row % 4] for row in range(7)])
-    assert [len(scores[rows]) for rows in top.few_rows(scores)] == [2, 2, 2, 1]
+    assert [len(scores[rows]) for rows in top.few_rows(*scores.shape)] == [2, 2, 2, 1]
     scores[np.arange(7), np.arange(7) % 4] = 100
     hidden = np.where(np.arange(4) == np.arange(7)[:, None] % 4, -np.inf, scores)
     assert (best(scores, queries, 3).items == np.argsort(-hidden, axis=1)[:, :3]).all()

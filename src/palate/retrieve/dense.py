@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from palate.retrieve.approximate import Approximate, Codes, coded, searched
 from palate.retrieve.axes import directions, project
 from palate.retrieve.exact import LongestFirst
 from palate.retrieve.history import history_matrix
-from palate.retrieve.top import fitted, product, retrieve_in_blocks
+from palate.retrieve.top import few_rows, fitted, product, retrieve_in_blocks
 from palate.runtime import Runtime
 from palate.text.render import item_texts
 from palate.types import Bools, Floats, Ints, Queries, Slate
@@ -153,12 +152,15 @@ class Dense:
     def _focused(self, queries: Queries) -> Floats:
         """(B, n_items) soft maxima over the histories."""
         vectors, config = fitted(self.vectors_, self), self.config
-        weights = history_matrix(queries.histories, len(vectors), config.last, config.decay)
+        history = history_matrix(queries.histories, len(vectors), config.last, config.decay)
+        heard, column = np.unique(history.indices, return_inverse=True)  # (M,) items that somebody had
+        own = history.data / np.repeat(history.sum(axis=1).A1, np.diff(history.indptr))
+        weights = sparse.csr_matrix((own, column, history.indptr), (len(queries), len(heard)))
         scores = np.zeros((len(queries), len(vectors)), np.float32)
-        for row, (start, stop) in enumerate(pairwise(weights.indptr)):
-            near = product(config.focus * vectors[weights.indices[start:stop]], vectors.T)
-            own = weights.data[start:stop] / weights.data[start:stop].sum()
-            scores[row] = np.log(own @ np.exp(near, out=near)) / config.focus
+        asking = config.focus * vectors[heard]
+        for items in few_rows(len(vectors), len(heard)):
+            near = product(asking, vectors[items].T)
+            scores[:, items] = np.log(weights @ np.exp(near, out=near)) / config.focus
         return scores
 
     @cached_property

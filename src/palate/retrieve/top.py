@@ -45,14 +45,14 @@ def best(scores: Floats, queries: Queries, k: int) -> Slate:
     scores: (B, n_items). An item scored -inf is left out.
     """
     k = min(k, scores.shape[1])
-    parts = [_best(scores[rows], queries.take(rows), k) for rows in few_rows(scores)]
+    parts = [_best(scores[rows], queries.take(rows), k) for rows in few_rows(*scores.shape)]
     return Slate.stack(parts, k)
 
 
-def few_rows(scores: Floats) -> list[slice]:
-    """The rows of (B, n_items) in runs of at most CELLS scores, or of one row."""
-    step = max(1, CELLS // max(1, scores.shape[1]))
-    return [slice(start, start + step) for start in range(0, len(scores), step)]
+def few_rows(n_rows: int, width: int) -> list[slice]:
+    """The rows of (n_rows, width) in runs of at most CELLS numbers, or of one row."""
+    step = max(1, CELLS // max(1, width))
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
 
 
 def largest(scores: Floats, k: int) -> Bools:
