@@ -40,9 +40,9 @@ def served(found: Found) -> str:
             continue
         slope, low, high = soak["mb_per_hour"]
         parts.append(
-            f"Soak of {of}, 20 requests a second: {soak['first_mb']:,.0f} MB at first, {soak['most_mb']:,.0f} at most, "
-            f"{soak['last_mb']:,.0f} at the end; {slope:+.1f} MB an hour [{low:+.1f}, {high:+.1f}] over "
-            f"{soak['looks']} looks after the first fifth.\n"
+            f"Soak of {of}, 20 requests a second: {soak['ready_mb']:,.0f} MB when ready, {soak['first_mb']:,.0f} once "
+            f"warm, {soak['most_mb']:,.0f} at most, {soak['last_mb']:,.0f} at the end; {slope:+.1f} MB an hour "
+            f"[{low:+.1f}, {high:+.1f}] over {soak['looks']} looks.\n"
         )
     return "\n".join(parts)
 
