@@ -29,6 +29,9 @@ def test_the_page_tells_failures_and_kills():
     assert "2 tests passed, 1 skipped; 3 kills, 1,200 events acknowledged, none lost or doubled; restart 1.5 s" in first
     assert "| it holds: 2.5 s | 9 |" in first
     assert "FAILED: test_d" in second
+    assert "Not reached" not in text
+    late = borne({"F1": about | failing | kills | {"serve_ready_s": spread([4, 5.5])}, "machine": MACHINE})
+    assert "F1's restart within 5 s (`palate serve` took up to 5.5 s)" in late
 
 
 def test_every_figure_names_tests_that_are_there():

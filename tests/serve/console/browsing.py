@@ -2,9 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 import httpx
 from starlette.testclient import TestClient
+
+EVIL = "<script>alert(1)</script>"
+
+
+def body(answer: httpx.Response) -> str:
+    """The text of a page without its markup."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.text)))
 
 
 @dataclass(frozen=True)
