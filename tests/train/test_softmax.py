@@ -50,6 +50,21 @@ def test_sampled_softmax_matches_hand_arithmetic():
     assert loss.item() == pytest.approx(-math.log(true / (true + others)), abs=1e-5)
 
 
+def test_sampled_softmax_and_its_gradient_are_those_of_a_cross_entropy_over_the_sample(problem, monkeypatch):
+    monkeypatch.setattr(softmax, "CHUNK", 7)
+    states, items, targets = problem
+    drawn = torch.randint(len(items), (50,), generator=torch.Generator().manual_seed(3))
+    log_chance = torch.linspace(-4, -2, len(items))
+    others = states @ items[drawn].T - log_chance[drawn] - math.log(50)
+    logits = torch.cat([(states * items[targets]).sum(1, keepdim=True), others], 1)
+    clash = torch.cat([torch.zeros(len(targets), 1, dtype=torch.bool), drawn == targets[:, None]], 1)
+    theirs = functional.cross_entropy(logits.masked_fill(clash, -torch.inf), torch.zeros_like(targets))
+    ours = 3 * sampled_softmax(states, items, targets, drawn, log_chance)
+    torch.testing.assert_close(ours, 3 * theirs)
+    for mine, right in zip(gradients(ours, states, items), gradients(3 * theirs, states, items), strict=True):
+        torch.testing.assert_close(mine, right)
+
+
 def test_a_share_of_the_lead_is_label_smoothing(problem):
     states, items, targets = problem
     ours = functional.cross_entropy(states @ items.T, targets) + 0.3 * lead(states, items, targets, items.mean(0))

@@ -47,6 +47,35 @@ def full_softmax(states: Tensor, items: Tensor, targets: Tensor) -> Tensor:
     return _FullSoftmax.apply(states, items, targets)  # type: ignore[no-any-return, no-untyped-call]
 
 
+class _SampledSoftmax(torch.autograd.Function):
+    """As `_FullSoftmax`, of own items (N, dim) against others (M, dim) whose logits are lessened by `expected` (M,) and
+    that do not count where they clash (N, M)."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, own: Tensor, others: Tensor, expected: Tensor, clash: Tensor) -> Tensor:
+        state_grad, own_grad, other_grad = torch.empty_like(states), torch.empty_like(own), torch.zeros_like(others)
+        loss = states.new_zeros(())
+        for start in range(0, len(states), CHUNK):
+            rows = slice(start, start + CHUNK)
+            state, item = states[rows], own[rows]
+            logits = torch.addmm(-expected, state, others.T).masked_fill_(clash[rows], -torch.inf)  # (chunk, M)
+            logit = (state * item).sum(1, keepdim=True)
+            top = torch.maximum(logits.amax(1, keepdim=True), logit)
+            chances, chance = logits.sub_(top).exp_(), torch.exp(logit - top)
+            total = chances.sum(1, keepdim=True) + chance
+            loss += (total.log() + top - logit).sum()
+            error, own_error = chances.div_(total), chance / total - 1
+            state_grad[rows] = torch.addcmul(error @ others, own_error, item)
+            own_grad[rows] = own_error * state
+            other_grad.addmm_(error.T, state)
+        ctx.save_for_backward(*(grad.div_(len(states)) for grad in (state_grad, own_grad, other_grad)))
+        return loss / len(states)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return *(grad * grads[0] for grad in ctx.saved_tensors), None, None
+
+
 def sampled_softmax(states: Tensor, items: Tensor, targets: Tensor, negatives: Tensor, log_chance: Tensor) -> Tensor:
     """Mean cross-entropy against the true item and sampled ones, which stand for the whole catalogue.
 
@@ -60,10 +89,9 @@ def sampled_softmax(states: Tensor, items: Tensor, targets: Tensor, negatives: T
     log_chance: (n_items,) the log of an item's chance in one draw
     """
     expected = log_chance[negatives] + math.log(len(negatives))
-    others = states @ items[negatives].T - expected  # (N, M)
-    others = others.masked_fill(negatives == targets[:, None], -torch.inf)
-    own = (states * items[targets]).sum(1, keepdim=True)
-    return functional.cross_entropy(torch.cat([own, others], 1), torch.zeros_like(targets))
+    clash = negatives == targets[:, None]
+    own, others = (items.index_select(0, rows) for rows in (targets, negatives))  # indexing by [] is slower
+    return _SampledSoftmax.apply(states, own, others, expected, clash)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def in_batch_softmax(

@@ -63,7 +63,10 @@ class ItemTable(nn.Module):
 
     def forward(self, rows: Tensor | None = None) -> Tensor:
         """(N, dim) the vectors of these items, or of all."""
-        ids, content = (self.ids, self.content) if rows is None else (self.ids[rows], self.content[rows])
+        ids: Tensor = self.ids
+        content = self.content
+        if rows is not None:
+            ids, content = (part.index_select(0, rows) for part in (ids, content))  # indexing by [] is slower
         if self.training and self.id_dropout:
             ids = ids * (torch.rand(len(ids), 1) >= self.id_dropout)
         told: Tensor = _LowProduct.apply(content, self.weight)  # type: ignore[no-untyped-call]
