@@ -128,8 +128,8 @@ def killed(kills: int) -> dict[str, Any]:
     return {
         "kills": tally.kills,
         "acknowledged": len(tally.acknowledged),
-        "restart_s": spread(tally.restarts_s[: kills - servers]),
-        "serve_ready_s": spread(tally.restarts_s[kills - servers :]),
+        "restart_s": spread(tally.restarts_s),
+        "serve_ready_s": spread(tally.ready_s),
     }
 
 

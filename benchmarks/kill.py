@@ -42,11 +42,13 @@ LIBRARIES = ["palate.serve.service", "palate.encode.forward"]  # loaded once for
 
 @dataclass
 class Tally:
-    """What a client knows: every event that it sent, those that were acknowledged, and how long restarts took."""
+    """What a client knows: every event that it sent, those that were acknowledged, and how long restarts took, of the
+    service without HTTP and of `palate serve`."""
 
     sent: dict[str, Event] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
     restarts_s: list[float] = field(default_factory=list)
+    ready_s: list[float] = field(default_factory=list)
     kills: int = 0
 
     def new(self, item_id: str) -> Event:
@@ -93,7 +95,8 @@ def round_of_pipe(model: Path, folder: Path, tally: Tally, rng: random.Random) -
     theirs.close()
     assert ours.poll(WAIT_S), "the child does not start"
     assert ours.recv() == "ready"
-    tally.restarts_s.append(monotonic() - start)
+    if tally.kills:  # the first start loads the libraries
+        tally.restarts_s.append(monotonic() - start)
     item = load(model).data.items.ids.ids[0]
     again = [one for one in tally.sent.values() if one.event_id not in tally.acknowledged]
     until, told = rng.randrange(1, MOST), 0
@@ -143,7 +146,7 @@ def round_of_server(model: Path, folder: Path, tally: Tally, rng: random.Random)
     until = rng.randrange(1, MOST // 4)
     enough, told = threading.Event(), 0
     with server(model, folder) as (client, process, took):
-        tally.restarts_s.append(took)
+        tally.ready_s.append(took)
         again = [one for one in tally.sent.values() if one.event_id not in tally.acknowledged]
 
         def send() -> None:
@@ -204,10 +207,10 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tally = rounds(given.model, Path(folder), given.rounds, given.servers, given.seed)
-    slowest = max(tally.restarts_s)
+    slowest = max(tally.restarts_s + tally.ready_s)
     print(
         f"{tally.kills} kills, {len(tally.sent)} events sent, {len(tally.acknowledged)} acknowledged: "
-        f"none lost, none twice; slowest start {slowest:.2f} s"
+        f"none lost, none twice; slowest restart {slowest:.2f} s"
     )
 
 

@@ -27,7 +27,7 @@ def served(found: Found) -> str:
     if missed := _missed(found):
         parts.append(
             f"Not reached: {'; '.join(missed)}. Why, and what would be next, stands in the [log](log.md) under the "
-            "service on this processor.\n"
+            "service on two quiet processors.\n"
         )
     if "start" in found:
         rows = [
@@ -91,11 +91,7 @@ def _late_restart(one: Found) -> list[str]:
     longest = one.get("serve_ready_s", {}).get("longest", 0.0)
     if longest <= RESTART_S:
         return []
-    return [
-        f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s). Most of it is "
-        "the import of torch and transformers for the encoder that reads what people write; next would be to read by "
-        "ONNX Runtime, without either.\n"
-    ]
+    return [f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s).\n"]
 
 
 def _verdict(one: Found) -> str:

@@ -11,6 +11,6 @@ SERVERS = 2  # of them are of `palate serve`, the others of the same service wit
 def test_no_acknowledged_event_is_lost_or_doubled(model, tmp_path):
     model.save(tmp_path / "model")
     tally = rounds(tmp_path / "model", tmp_path / "state", KILLS, SERVERS)
-    assert tally.kills == len(tally.restarts_s) == KILLS
+    assert tally.kills == 1 + len(tally.restarts_s) + len(tally.ready_s) == KILLS
     assert len(tally.acknowledged) > KILLS
-    assert median(tally.restarts_s) <= 5.0
+    assert median(tally.restarts_s + tally.ready_s) <= 5.0

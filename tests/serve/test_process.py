@@ -41,13 +41,14 @@ def test_memory_that_is_kept_is_not_fetched_anew():
 def test_products_run_in_the_thread_that_asks_for_them():
     assert np.ones(1)  # loads the library that is told
     with threadpool_limits(2, "blas"):
-        process.one_thread_a_product()
+        process.settle()
         told = {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+    gc.unfreeze()
     assert told == {1}
 
 
 def test_what_is_loaded_is_gone_through_no_more():
-    process.loaded()
+    process.settle()
     try:
         assert gc.get_freeze_count() > 1000
     finally:

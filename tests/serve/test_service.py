@@ -1,15 +1,18 @@
 """What a service remembers, and what it writes a moment later."""
 
+import threading
 from time import monotonic
 
 from sqlalchemy import func, select
 
+from palate.errors import AssetError
 from palate.serve.aliases import Aliases
 from palate.serve.asks import Ask
 from palate.serve.entries import Entry
 from palate.serve.events import Event
 from palate.serve.tables import exposures
 from palate.serve.trained import Training
+from palate.serve.version import Version
 
 SOON = 60.0
 
@@ -48,6 +51,30 @@ def test_a_list_made_before_an_item_was_read_is_not_remembered_beyond_that(made)
     after = asked(service, text="a quite singular zeppelin", k=3)
     assert "late" not in [one.item_id for one in before.items]
     assert after.items[0].item_id == "late"
+
+
+def test_lists_do_not_wait_for_what_reads_posted_items_and_items_are_read_once_it_is_there(made, monkeypatch):
+    service, loaded = made(), threading.Event()
+    monkeypatch.setattr(Version, "wake", lambda version: loaded.wait(SOON))
+    service.serve(service.open_version("again", service.live.model))
+    service.put("item", [Entry("late", {"title": "a quite singular zeppelin"})]).result(SOON)
+    reading = service.read_on()
+    assert asked(service, user_id="u1").version == "again"
+    assert not reading.done()
+    loaded.set()
+    reading.result(SOON)
+    assert asked(service, text="a quite singular zeppelin", k=3).items[0].item_id == "late"
+
+
+def test_what_cannot_be_loaded_is_told(made, monkeypatch, caplog):
+    def broken(version):
+        raise AssetError("no such folder")
+
+    service = made()
+    monkeypatch.setattr(Version, "wake", broken)
+    service.open_version("again", service.live.model)
+    service.read_on().result(SOON)
+    assert "posted items cannot be read" in caplog.text
 
 
 def test_a_list_that_was_shown_is_written_soon(made):

@@ -34,16 +34,13 @@ def take_turns() -> None:
     sys.setswitchinterval(TURN_S)
 
 
-def one_thread_a_product() -> None:
-    """Let NumPy's products, those of libraries that are loaded by now, run in the thread that asks for them.
+def settle() -> None:
+    """Tell libraries and the collector of what is loaded by now; to be called again when more is.
 
-    Lists are made in two threads already, beside one that speaks HTTP; others that wait for their part of a small
-    product take processor time from all of these.
+    NumPy's products run in the thread that asks for them: lists are made in two threads already, beside one that
+    speaks HTTP, and others that wait for their part of a small product take processor time from all of these. What
+    lives by now lives as long as the process: the collector need not go through it again and again.
     """
     threadpool_limits(1, "blas")
-
-
-def loaded() -> None:
-    """What lives by now lives as long as the process: the collector need not go through it again and again."""
     gc.collect()
     gc.freeze()

@@ -37,8 +37,8 @@ def run(model: Path, folder: Path, file: Path | None, given: Mapping[str, Any]) 
         schedule = Schedule(service)
         schedule.start()
         app = application(service, lineup, schedule)
-        process.one_thread_a_product()
-        process.loaded()
+        process.settle()
+        service.read_on().add_done_callback(lambda _: process.settle())  # what reads items is loaded by then
         uvicorn.run(
             app,
             host=config.host,

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from palate.errors import ContractError, FullError, PalateError, StoreError, UnknownIdError
 from palate.model import Model
+from palate.runtime import log
 from palate.serve import directory
 from palate.serve import entries as stored
 from palate.serve import events as logged
@@ -83,13 +84,17 @@ class Service:
             raise StoreError(f"database {place}: {getattr(error, 'orig', error)}; restore it from a backup") from None
 
     def open_version(self, name: str, model: Model) -> Version:
-        """A version brought up to date with the state and warmed up; it answers nobody yet."""
+        """A version brought up to date with the state and warmed up; it answers nobody yet.
+
+        What reads posted items is loaded beside: lists do not wait for it, and an item that comes before is read then.
+        """
         training = Training.of(model)
         if self._read and not training.as_late_as(self._read):
             self._read = None
             self.writer.submit(lambda connection: list(logged.of_log(connection)), self.state.again).result()
         version = Version(name, model, self.state, self.config.encoder, self.config.ranker)
         self._warm(version)
+        self._reader.submit(version.wake).add_done_callback(_complain)
         self.versions[name] = version
         return version
 
@@ -309,7 +314,6 @@ class Service:
             for ask in asks:
                 self.desk.submit(version, ask, far).result()
         version.crowd(Ask())
-        version.wake()
 
     def _count_answer(self, one: Waiting, outcome: Listing | Exception, ms: float) -> None:
         if not isinstance(outcome, PalateError) or isinstance(outcome, ContractError):
@@ -324,6 +328,11 @@ class Service:
                 self.counters.stages.labels(stage).observe(took_ms / 1000)
             for what in outcome.degraded:
                 self.counters.degraded.labels(what).inc()
+
+
+def _complain(done: "Future[None]") -> None:
+    if error := done.exception():
+        log.error("posted items cannot be read", exc_info=error)
 
 
 def _watching(config: ServeConfig) -> WatchConfig:
