@@ -10,6 +10,7 @@ from palate.serve.aliases import Aliases
 from palate.serve.asks import Ask
 from palate.serve.entries import Entry
 from palate.serve.events import Event
+from palate.serve.service import Service
 from palate.serve.tables import exposures
 from palate.serve.trained import Training
 from palate.serve.version import Version
@@ -36,6 +37,34 @@ def test_events_that_every_open_version_was_trained_with_are_forgotten_until_an_
     assert [one.event_id for one in service.state.events_of(user)] == ["e0", "e1", "e2"]
     service.follow(Aliases(live="older"))
     assert len(service.state.events_of(user)) == 3
+
+
+def test_a_restart_reads_the_events_that_the_version_was_not_trained_with(made):
+    before = made()
+    told = [Event(f"e{n}", "somebody", f"i{n}", 1000.0 + n) for n in range(4)]
+    seqs = [one.seq for one in before.tell(told).result(SOON).new]
+    model = before.live.model
+    before.close()
+    after = Service(before.config, before.folder)
+    after.serve(after.open_version("newer", Training(sequence=seqs[1]).marked(model)))
+    assert [one.event_id for one in after.state.events_of("somebody")] == ["e2", "e3"]
+    assert (after.state.last_seq, after.state.count_after(seqs[1])) == (seqs[3], 2)
+    after.open_version("held out", Training(sequence=seqs[3], until=1002.0).marked(model))
+    assert [one.event_id for one in after.state.events_of("somebody")] == ["e2", "e3"]
+    after.open_version("older", Training(sequence=seqs[0]).marked(model))
+    assert [one.event_id for one in after.state.events_of("somebody")] == ["e1", "e2", "e3"]
+    after.close()
+
+
+def test_what_was_held_out_of_training_is_read_whenever_it_came(made):
+    before = made()
+    told = [Event(f"e{n}", "somebody", f"i{n}", 1000.0 + n) for n in range(4)]
+    seqs = [one.seq for one in before.tell(told).result(SOON).new]
+    before.close()
+    after = Service(before.config, before.folder)
+    after.open_version("first", Training(sequence=seqs[3], until=1002.0).marked(before.live.model))
+    assert [one.event_id for one in after.state.events_of("somebody")] == ["e3"]
+    after.close()
 
 
 def rows(service):

@@ -1,6 +1,7 @@
 """The durable log of what people did: rows in, acknowledged once they are on disk, each id once; rows out in order."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -106,9 +107,13 @@ def since(engine: Engine, seq: int) -> Iterator[Event]:
         yield from of_log(connection.execution_options(yield_per=5000), seq)
 
 
-def of_log(connection: Connection, seq: int = 0) -> Iterator[Event]:
-    """The same within a transaction, which sees what it has written itself."""
-    for row in connection.execute(select(events).where(events.c.seq > seq).order_by(events.c.seq)):
+def of_log(connection: Connection, seq: int = 0, until: float = math.inf) -> Iterator[Event]:
+    """The same within a transaction, which sees what it has written itself; and earlier ones that are later than
+    `until` by the client's clock."""
+    wanted = events.c.seq > seq
+    if math.isfinite(until):
+        wanted |= events.c.time > until
+    for row in connection.execute(select(events).where(wanted).order_by(events.c.seq)):
         yield _event(row)
 
 
@@ -129,7 +134,12 @@ def newest(engine: Engine, n: int) -> list[Event]:
 def last_seq(engine: Engine) -> int:
     """The place of the newest event, 0 where there is none."""
     with engine.connect() as connection:
-        return int(connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one())
+        return last_of_log(connection)
+
+
+def last_of_log(connection: Connection) -> int:
+    """The same within a transaction."""
+    return int(connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one())
 
 
 def erase(connection: Connection, user_id: str) -> dict[str, int]:

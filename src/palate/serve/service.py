@@ -3,15 +3,16 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
-from sqlalchemy import make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from palate.errors import ContractError, FullError, PalateError, StoreError, UnknownIdError
@@ -70,28 +71,35 @@ class Service:
         self.versions: dict[str, Version] = {}
         self.aliases = Aliases()
         self.ready = False
-        self._read: Training | None = None  # events that a model so trained has seen are forgotten
+        self._read: Training | None = None  # the state holds what a model so trained has not seen
         self._restore()
 
     def _restore(self) -> None:
-        """The state as the database has it. Raises StoreError where it cannot be read."""
-        try:
+        """Items and people as the database has them. Raises StoreError where it cannot be read."""
+        with _readable(self.engine):
             self.state.changed_items(stored.all_of(self.engine, "item"))
             self.state.changed_users(stored.all_of(self.engine, "user"))
-            self.state.happened(logged.since(self.engine, 0))
-        except (DBAPIError, ValueError) as error:
-            place = self.engine.url.render_as_string(hide_password=True)
-            raise StoreError(f"database {place}: {getattr(error, 'orig', error)}; restore it from a backup") from None
+
+    def _recall(self, training: Training) -> None:
+        """Hold the events that a model so trained has not seen, if the state does not yet. Raises StoreError."""
+        if self._read and training.as_late_as(self._read):
+            return
+        needed = Training.earliest([training, self._read] if self._read else [training])
+
+        def work(connection: Connection) -> tuple[list[Event], int]:
+            unseen = logged.of_log(connection, needed.sequence, needed.until)
+            return list(unseen), logged.last_of_log(connection)
+
+        with _readable(self.engine):
+            self.writer.submit(work, lambda found: self.state.again(*found)).result()
+        self._read = needed
 
     def open_version(self, name: str, model: Model) -> Version:
         """A version brought up to date with the state and warmed up; it answers nobody yet.
 
         What reads posted items is loaded beside: lists do not wait for it, and an item that comes before is read then.
         """
-        training = Training.of(model)
-        if self._read and not training.as_late_as(self._read):
-            self._read = None
-            self.writer.submit(lambda connection: list(logged.of_log(connection)), self.state.again).result()
+        self._recall(Training.of(model))
         version = Version(name, model, self.state, self.config.encoder, self.config.ranker)
         self._warm(version)
         self._reader.submit(version.wake).add_done_callback(_complain)
@@ -328,6 +336,16 @@ class Service:
                 self.counters.stages.labels(stage).observe(took_ms / 1000)
             for what in outcome.degraded:
                 self.counters.degraded.labels(what).inc()
+
+
+@contextmanager
+def _readable(engine: Engine) -> Iterator[None]:
+    """Raises StoreError where the database cannot be read."""
+    try:
+        yield
+    except (DBAPIError, ValueError) as error:
+        place = engine.url.render_as_string(hide_password=True)
+        raise StoreError(f"database {place}: {getattr(error, 'orig', error)}; restore it from a backup") from None
 
 
 def _complain(done: "Future[None]") -> None:

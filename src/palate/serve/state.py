@@ -3,8 +3,7 @@
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from sys import intern
 
 from palate.serve.entries import Entry
@@ -25,15 +24,17 @@ class State:
         self._items: dict[str, Entry] = {}
         self._users: dict[str, Entry] = {}
         self._item_changes = 0
-        self._places = array("q")  # of every event in the server's order
+        self._places = array("q")  # of the events that are held or were, in the server's order
+        self._last_seq = 0
 
     def happened(self, events: Iterable[Event]) -> None:
         """Take in events that were not there before."""
+        fresh = tuple(events)
         with self._turn:
-            for one in map(_shared, events):
-                known = self._events.get(one.user_id, ())
-                self._events[one.user_id] = tuple(sorted((*known, one), key=_by_clock))
-                self._places.append(one.seq)
+            for user_id, own in _by_person(fresh).items():
+                self._events[user_id] = tuple(sorted((*self._events.get(user_id, ()), *own), key=_by_clock))
+            self._places.extend(one.seq for one in fresh)
+            self._last_seq = self._places[-1] if fresh else self._last_seq
 
     def forget(self, known: Callable[[Event], bool]) -> None:
         """Keep nothing of events that nobody reads, as every model in use was trained with them."""
@@ -41,13 +42,12 @@ class State:
             left = {user: tuple(one for one in events if not known(one)) for user, events in self._events.items()}
             self._events = {user: events for user, events in left.items() if events}
 
-    def again(self, events: Iterable[Event]) -> None:
-        """All events of the log, those that were forgotten too."""
-        found: dict[str, list[Event]] = {}
-        for one in map(_shared, events):
-            found.setdefault(one.user_id, []).append(one)
+    def again(self, events: Sequence[Event], last_seq: int) -> None:
+        """Hold these instead, in the server's order; last_seq: the place of the newest event of all."""
+        found = {user_id: tuple(sorted(own, key=_by_clock)) for user_id, own in _by_person(events).items()}
         with self._turn:
-            self._events = {user: tuple(sorted(own, key=_by_clock)) for user, own in found.items()}
+            self._events, self._places = found, array("q", (one.seq for one in events))
+            self._last_seq = last_seq
 
     def changed_items(self, entries: Iterable[Entry]) -> None:
         """Take in items as they are now."""
@@ -90,18 +90,25 @@ class State:
 
     @property
     def last_seq(self) -> int:
-        """The place of the newest event in the server's order."""
-        return self._places[-1] if self._places else 0
+        """The place of the newest event in the server's order, 0 where there is none."""
+        return self._last_seq
 
     def count_after(self, seq: int) -> int:
-        """How many events came after a place in the server's order, which has gaps where events were sent again."""
+        """How many events came after a place in the server's order, which has gaps where events were sent again.
+
+        Right for places after which nothing was left out by `again`.
+        """
         return len(self._places) - bisect_right(self._places, seq)
 
 
-def _shared(event: Event) -> Event:
-    """The same with ids and kinds that events have in common: a third less memory."""
-    user_id, item_id, kind = map(intern, (event.user_id, event.item_id, event.kind))
-    return replace(event, user_id=user_id, item_id=item_id, kind=kind)
+def _by_person(events: Iterable[Event]) -> dict[str, list[Event]]:
+    """Each person's, with ids and kinds that events have in common held once: a third less memory."""
+    found: dict[str, list[Event]] = {}
+    for one in events:
+        user_id, item_id, kind = map(intern, (one.user_id, one.item_id, one.kind))
+        own = Event(one.event_id, user_id, item_id, one.time, one.value, kind, one.text, one.seq)
+        found.setdefault(user_id, []).append(own)
+    return found
 
 
 def _by_clock(event: Event) -> tuple[float, str]:
