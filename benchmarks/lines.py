@@ -18,7 +18,7 @@ class Line:
     value: the main metric of each user's mean over the seeds, with its interval over users.
     between: the standard deviation of the seeds' means (divisor n - 1), nan with one seed.
     validation: the mean of the main metric there, nan where nothing was asked. test: other metrics, means over seeds.
-    fit_s, test_s: means over seeds; peak_mb: the highest.
+    fit_s, test_s: of the quickest seed, as others may have had other programs beside them; peak_mb: the highest.
     """
 
     recipe: str
@@ -57,8 +57,8 @@ def lines(rows: Sequence[Row], columns: Mapping[str, Floats], about: About) -> l
                 test={name: _mean([one.test[name].mean for one in results]) for name in results[0].test},
                 slices=tuple(SliceResult(group, name, value) for (group, name), value in named),
                 coverage=_mean([one.catalogue["coverage"] for one in results]),
-                fit_s=_mean([one.fit.seconds for one in results]),
-                test_s=_mean([one.recommend.seconds for one in results]),
+                fit_s=min(one.fit.seconds for one in results),
+                test_s=min(one.recommend.seconds for one in results),
                 peak_mb=max(max(one.fit.peak_mb, one.recommend.peak_mb) for one in results),
             )
         )

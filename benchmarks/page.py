@@ -36,7 +36,8 @@ How to read a table:
   without its own resolver into an environment that holds this library too, and both run in one process there.
 * Test tables of MovieLens-100K were looked at while fusion was being built, so its rows are those of a development set;
   what else was seen of test, and when, stands in the log ([log](log.md)).
-* Other programs may have run on the machine at the same time: seconds are orders of magnitude.
+* Other programs may have run on the machine at the same time: seconds are orders of magnitude, of several seeds those
+  of the quickest.
 """
 NAMES = {"ndcg@10": "NDCG@10", "hit_rate@10": "HR@10", "recall@10": "Recall@10"}
 MARKS = ("train count", "history")  # the slices that are shown

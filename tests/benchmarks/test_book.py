@@ -100,6 +100,7 @@ def test_seeds_are_averaged_person_by_person_and_their_deviation_is_told(results
     assert line.between == pytest.approx(np.std(means, ddof=1), abs=1e-3)
     alone = [row.result.test["ndcg@10"] for row in book.rows]
     assert line.value.high - line.value.low < max(one.high - one.low for one in alone)
+    assert line.fit_s == min(row.result.fit.seconds for row in book.rows)
 
 
 def test_other_data_do_not_fit_in(results, monkeypatch):
