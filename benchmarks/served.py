@@ -91,7 +91,10 @@ def _late_restart(one: Found) -> list[str]:
     longest = one.get("serve_ready_s", {}).get("longest", 0.0)
     if longest <= RESTART_S:
         return []
-    return [f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s).\n"]
+    return [
+        f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s). Why, and what would "
+        "be next, stands in the [log](log.md) under restarts.\n"
+    ]
 
 
 def _verdict(one: Found) -> str:
