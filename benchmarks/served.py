@@ -92,8 +92,8 @@ def _late_restart(one: Found) -> list[str]:
     if longest <= RESTART_S:
         return []
     return [
-        f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s). Why, and what would "
-        "be next, stands in the [log](log.md) under restarts.\n"
+        f"Not reached: F1's restart within {RESTART_S} s (`palate serve` took up to {longest:.1f} s). Why, and what "
+        "would be next, stands in the [log](log.md) under restarts.\n"
     ]
 
 
