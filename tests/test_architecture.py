@@ -32,6 +32,7 @@ EDGES = {  # third-party package -> the rooms that may import it
     "pandas": {"data"},
     "torch": {
         "precision",
+        "retrieve/dropout",
         "retrieve/sasrec",
         "retrieve/backbone",
         "retrieve/gru4rec",

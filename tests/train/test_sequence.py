@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from palate.errors import PalateWarning
 from palate.retrieve.fuse import Fused
@@ -151,3 +152,29 @@ def test_several_networks_are_averaged_and_brought_up_to_date_together():
     later = trainer.refit(both, circle(), Runtime())
     assert [np.array_equal(*pair) for pair in zip(later.members[0].items, first.items, strict=True)] != [True] * 12
     assert later.members[1].scores(asking([1, 2])).tolist() != second.scores(asking([1, 2])).tolist()
+
+
+@pytest.mark.parametrize("backbone", ["sasrec", "gru"])
+def test_networks_beside_each_other_are_what_they_are_one_after_the_other(backbone):
+    config = replace(SMALL, networks=2, epochs=2, backbone=backbone, id_dropout=0.3, sample_above=0, negatives=64)
+    trainer = SequenceTrainer(config, encoder=WordEncoder())
+
+    def trained():
+        return trainer.refit(trainer.fit(circle(240), Runtime()), circle(240), Runtime()).members
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)  # one each
+    both = trained()
+    torch.set_num_threads(1)
+    one_by_one = trained()
+    torch.set_num_threads(threads)
+    for mine, others in zip(both, one_by_one, strict=True):
+        np.testing.assert_array_equal(mine.items, others.items)
+
+
+def test_time_is_shared_by_networks_that_wait_for_each_other(monkeypatch):
+    trainer = SequenceTrainer(replace(SMALL, networks=3, epochs=6, refit_epochs=4), encoder=WordEncoder())
+    monkeypatch.setattr("palate.train.sequence.at_once", lambda n: 2)
+    assert trainer.within(100.0).config.seconds == 30.0  # 6 of 10 epochs, in two rounds
+    monkeypatch.setattr("palate.train.sequence.at_once", lambda n: n)
+    assert trainer.within(100.0).config.seconds == 60.0

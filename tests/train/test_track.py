@@ -1,6 +1,8 @@
 """Curves of a run of one number, by the real libraries, offline."""
 
 import importlib.util
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -59,6 +61,31 @@ def test_mlflow_keeps_one_run(tmp_path, monkeypatch):
     assert found.data.params == {"rank": "8", "method": "lora"}
     assert found.info.status == "FINISHED"
     assert [row.value for row in client.get_metric_history(found.info.run_id, "loss")] == [2.0, 1.0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("track", "file"),
+    [
+        pytest.param("tensorboard", "*/events.*", marks=needs("tensorboard")),
+        pytest.param("wandb", "wandb/offline-run-*-run-?/run-run-?.wandb", marks=needs("wandb")),
+        pytest.param("mlflow", "mlruns/*/*/metrics/loss", marks=needs("mlflow")),
+    ],
+)
+def test_two_runs_beside_each_other_are_noted_apart(track, file, tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    both_open = threading.Barrier(2, timeout=120)
+
+    def noted(name):
+        with tracked(Runtime(track=track, curves=tmp_path), name, {"name": name}) as note:
+            both_open.wait()
+            note({"loss": 1.0}, 0)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(noted, ["run-a", "run-b"]))
+    assert len(list(tmp_path.glob(file))) == 2
 
 
 @pytest.mark.parametrize("runtime", [Runtime(), Runtime(track="none")])

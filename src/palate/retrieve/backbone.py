@@ -7,14 +7,25 @@ import numpy as np
 import torch
 from torch import nn
 
+from palate.retrieve.dropout import Dropout
 from palate.retrieve.gru4rec import GRU4Rec
 from palate.retrieve.sasrec import SASRec
 from palate.types import Floats, Longs
 
 
-def backbone(kind: str, *, dim: int, layers: int, heads: int, length: int, dropout: float = 0.0) -> nn.Module:
-    """An untrained network: vectors of events (B, L, dim) to states (B, L, dim)."""
-    return GRU4Rec(dim, layers, dropout) if kind == "gru" else SASRec(dim, layers, heads, length, dropout)
+def backbone(
+    kind: str,
+    *,
+    dim: int,
+    layers: int,
+    heads: int,
+    length: int,
+    dropout: float = 0.0,
+    stream: torch.Generator | None = None,
+) -> nn.Module:
+    """An untrained network: vectors of events (B, L, dim) to states (B, L, dim). stream: see `Dropout`."""
+    dropped = Dropout(dropout, stream)
+    return GRU4Rec(dim, layers, dropped) if kind == "gru" else SASRec(dim, layers, heads, length, dropped)
 
 
 def with_weights(network: nn.Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> nn.Module:

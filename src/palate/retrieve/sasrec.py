@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from palate.retrieve.dropout import Dropout
+
 
 class Block(nn.Module):
     """Attention and a two-layer feed-forward net, each normalised before and added to what came in."""
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: Dropout) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.norm_attend, self.norm_forward = nn.LayerNorm(dim), nn.LayerNorm(dim)
@@ -23,14 +25,10 @@ class Block(nn.Module):
         b, length, dim = x.shape
         qkv = self.qkv(self.norm_attend(x)).view(b, length, 3, self.heads, dim // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, L, dim / heads)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.dropout if self.training else 0.0, is_causal=True
-        )
-        x = x + self._dropped(self.out(attended.transpose(1, 2).reshape(b, length, dim)))
-        return x + self._dropped(self.narrow(functional.gelu(self.wide(self.norm_forward(x)))))
-
-    def _dropped(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.dropout, self.training)
+        attended = self.dropout.attended(query, key, value)
+        x = x + self.dropout(self.out(attended.transpose(1, 2).reshape(b, length, dim)))
+        narrow: Tensor = self.dropout(self.narrow(functional.gelu(self.wide(self.norm_forward(x)))))
+        return x + narrow
 
 
 class SASRec(nn.Module):
@@ -39,7 +37,7 @@ class SASRec(nn.Module):
     The state at a place depends on the events up to it alone, so padding needs no mask.
     """
 
-    def __init__(self, dim: int, layers: int, heads: int, length: int, dropout: float) -> None:
+    def __init__(self, dim: int, layers: int, heads: int, length: int, dropout: Dropout) -> None:
         super().__init__()
         self.dropout = dropout
         self.places = nn.Parameter(torch.randn(length, dim) * 0.02)
@@ -47,7 +45,7 @@ class SASRec(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, events: Tensor) -> Tensor:
-        x = functional.dropout(events + self.places[: events.shape[1]], self.dropout, self.training)
+        x = self.dropout(events + self.places[: events.shape[1]])
         for block in self.blocks:
             x = block(x)
         states: Tensor = self.norm(x)

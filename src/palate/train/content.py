@@ -15,9 +15,10 @@ from palate.vectors import unit_rows
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """rows: (n_items, T + V) text beside attributes, each of length `scale`, zero where unknown;
-    mean, axes: (width,) and (width, T), what made an encoded text a unit row (see `project`)."""
+    """encoder: what read the texts; rows: (n_items, T + V) text beside attributes, each of length `scale`, zero where
+    unknown; mean, axes: (width,) and (width, T), what made an encoded text a unit row (see `project`)."""
 
+    encoder: Encoder
     rows: Floats
     scale: float
     mean: Floats
@@ -31,4 +32,4 @@ def content_of(items: Catalogue, encoder: Encoder, *, text_dim: int, whiten: flo
     axes = np.ascontiguousarray(axes[:, -text_dim:])
     texts = project(encoded, mean, axes)
     rows = np.hstack([texts, unit_rows(multi_hot(items).toarray())]) * np.float32(scale)
-    return Content(rows, scale, mean, axes)
+    return Content(encoder, rows, scale, mean, axes)

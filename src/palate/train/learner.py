@@ -26,14 +26,17 @@ class LearnerConfig(SequenceConfig):
 
 
 class Learner(nn.Module):
-    """content: (n, width) what is known of each item; counts: (n,) how often it is in the training windows."""
+    """content: (n, width) what is known of each item; counts: (n,) how often it is in the training windows.
+
+    stream: what a step draws from, its own, so that several can learn beside each other in threads.
+    """
 
     log_chance: Tensor
 
     def __init__(self, config: LearnerConfig, content: Floats, counts: Longs) -> None:
         super().__init__()
-        self.config = config
-        self.table = ItemTable(torch.from_numpy(content), config.dim, config.id_dropout)
+        self.config, self.stream = config, torch.Generator()
+        self.table = ItemTable(torch.from_numpy(content), config.dim, config.id_dropout, self.stream)
         self.network = backbone(
             config.backbone,
             dim=config.dim,
@@ -41,6 +44,7 @@ class Learner(nn.Module):
             heads=config.heads,
             length=config.length,
             dropout=config.dropout,
+            stream=self.stream,
         )
         chance = 0.5 * counts / max(counts.sum(), 1) + 0.5 / max(len(counts), 1)  # to be drawn as a negative
         self.register_buffer("log_chance", torch.from_numpy(np.log(chance)).float(), persistent=False)
@@ -55,7 +59,7 @@ class Learner(nn.Module):
             vectors = self.table()
             states, items = self._states(vectors, events)[real], self._directions(vectors)
             return full_softmax(states, items, targets) + share * lead(states, items, targets, items.mean(0))
-        drawn = torch.multinomial(self.log_chance.exp(), self.config.negatives, replacement=True)
+        drawn = torch.multinomial(self.log_chance.exp(), self.config.negatives, replacement=True, generator=self.stream)
         rows = torch.unique(torch.cat([events.flatten(), targets, drawn]))  # only these vectors are made
         events, targets, drawn = (torch.searchsorted(rows, part) for part in (events, targets, drawn))
         vectors, log_chance = self.table(rows), self.log_chance[rows]
@@ -67,7 +71,8 @@ class Learner(nn.Module):
 
     def _states(self, vectors: Tensor, events: Tensor) -> Tensor:
         """(B, L, dim), unit rows divided by the temperature where there is one."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=quick("cpu") == torch.bfloat16):
+        low = quick("cpu") == torch.bfloat16
+        with torch.autocast("cpu", torch.bfloat16, enabled=low, cache_enabled=False):  # threads share its cache
             states: Tensor = self.network(functional.embedding(events, vectors)).float()
         return functional.normalize(states, dim=-1) / self.config.temperature if self.config.temperature else states
 

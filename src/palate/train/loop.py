@@ -63,6 +63,7 @@ def train(
     *,
     accumulate: int = 1,
     shared: bool = False,
+    reseed: Callable[[int], object] = torch.manual_seed,
     after_step: Callable[[int], object] = lambda _: None,
     after_epoch: Callable[[int, float, float], Mapping[str, float]] = lambda *_: {},
 ) -> list[float]:
@@ -77,6 +78,7 @@ def train(
     shared: whether `loss_of` does only this process's share of a batch, as `processes.gathered` describes, where
         several were launched; their gradients are then summed, the first one's clock and quality count, and it alone
         writes. Otherwise several raise ConfigError.
+    reseed: sets what `loss_of` draws from to a number; torch's own stream, which all threads share, unless given.
     after_step: told the step, counted from 0, while its gradients are still there.
     after_epoch: told the epoch, counted from 0, its mean loss and its quality, before they are written; returns further
         numbers by name, to be shown.
@@ -95,7 +97,7 @@ def train(
         for epoch in runtime.progress(range(len(qualities), config.epochs), name, config.epochs - len(qualities)):
             if qualities and (_stale(qualities, config.patience) or clock.done(epoch * epochs.n_batches) >= 1):
                 break
-            steps = _Steps(model, optimiser, config, accumulate, after_step)
+            steps = _Steps(model, optimiser, config, accumulate, reseed, after_step)
             loss = _epoch(steps, loss_of, epochs, clock, runtime.rng(f"{name}.{epoch}"), epoch)
             give_back_memory()
             qualities.append(processes.agreed(quality_of() if not rank() else 0.0))
@@ -118,6 +120,7 @@ class _Steps:
     optimiser: torch.optim.Optimizer
     config: LoopConfig
     accumulate: int
+    reseed: Callable[[int], object]
     after: Callable[[int], object]
 
     def take(self, step: int, done: float) -> None:
@@ -140,7 +143,7 @@ def _epoch(
 ) -> float:
     """The mean loss of one pass. Its random numbers hang on epoch and process alone, so that a resumed run repeats
     them."""
-    torch.manual_seed(int(rng.integers(2**62)) + rank())
+    steps.reseed(int(rng.integers(2**62)) + rank())
     steps.model.train()
     steps.optimiser.zero_grad()
     losses: list[float] = []

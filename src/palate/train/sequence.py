@@ -21,6 +21,7 @@ from palate.retrieve.sequence import Sequence, SequenceConfig
 from palate.retrieve.top import product
 from palate.runtime import Runtime
 from palate.text.render import item_texts
+from palate.train.beside import Stop, at_once, beside
 from palate.train.cold import calibrated
 from palate.train.content import Content, content_of
 from palate.train.holdout import ENOUGH, hold_out, quality
@@ -68,44 +69,64 @@ class SequenceTrainer:
         """The model with the weights of its best epoch; of several networks their average. Goes on from a checkpoint in
         `runtime.work`, if there is one of this seed, these options and this data."""
         encoder = self._reader.fit(item_texts(data.items), runtime)
-        models: tuple[Any, ...] = tuple(self._fit(data, encoder, start) for start in self._starts(runtime))
-        return models[0] if len(models) == 1 else Fused(members=models, n_items_=data.n_items)
+        known, starts = self._content(data, encoder), self._starts(runtime)
+        models: list[Any] = [*beside([self._fit(data, known, start) for start in starts], at_once(len(starts)))]
+        return models[0] if len(models) == 1 else Fused(members=tuple(models), n_items_=data.n_items)
 
-    def _fit(self, data: Dataset, encoder: Encoder, runtime: Runtime) -> Sequence:
+    def _fit(self, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
+        """What trains one network."""
         config = self.config
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
         if len(queries) < ENOUGH:
             rest, queries, targets = data, queries.take(slice(0)), targets[:0]
-        course = _Course.of(config, rest, encoder, runtime)
+        course = _Course.of(config, rest, known, runtime)
         if not len(course.pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
             warnings.warn(text, PalateWarning, stacklevel=3)
-        model = course.run(_name(config, data, runtime), runtime, lambda model: _ndcg(model, queries, targets))
-        bare = replace(model, items=_bare(course.learner, course.known))
-        return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
+        name = _name(config, data, runtime)
+
+        def trained(stop: Stop) -> Sequence:
+            model = course.run(name, runtime, lambda model: _ndcg(model, queries, targets), stop)
+            bare = replace(model, items=_bare(course.learner, course.known))
+            return _fair(model, bare, queries, targets, runtime.rng("sequence.cold"))
+
+        return trained
 
     def within(self, seconds: float) -> "SequenceTrainer":
-        """The same with the time shared by the networks, and between `fit` and `refit` by their epochs."""
-        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs) / self.config.networks
+        """The same with the time shared by networks that wait for each other, and by `fit` and `refit` by epochs."""
+        n = self.config.networks
+        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs) / -(-n // at_once(n))
         return replace(self, config=replace(self.config, seconds=seconds * share))
 
     def refit(self, fitted: Sequence | Fused, data: Dataset, runtime: Runtime) -> Sequence | Fused:
         """The model after `refit_epochs` more at a slower pace over all data; cold items stay calibrated."""
         if not self.config.refit_epochs:
             return fitted
-        if isinstance(fitted, Sequence):
-            return self._refit(fitted, data, runtime)
-        pairs = zip(fitted.members, self._starts(runtime), strict=True)
-        models: tuple[Any, ...] = tuple(self._refit(member, data, start) for member, start in pairs)
-        return replace(fitted, members=models)
+        members: Any = (fitted,) if isinstance(fitted, Sequence) else fitted.members
+        known = self._content(data, members[0].encoder)
+        starts = self._starts(runtime)
+        pieces = [self._refit(member, data, known, start) for member, start in zip(members, starts, strict=True)]
+        models: list[Any] = [*beside(pieces, at_once(len(pieces)))]
+        return models[0] if isinstance(fitted, Sequence) else replace(fitted, members=tuple(models))
 
-    def _refit(self, fitted: Any, data: Dataset, runtime: Runtime) -> Sequence:
+    def _refit(self, fitted: Any, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
+        """What trains one network further."""
         step = self.config.learning_rate * self.config.refit_pace
         config = replace(self.config, epochs=self.config.refit_epochs, learning_rate=step)
-        course = _Course.of(config, data, fitted.encoder, runtime)
+        course = _Course.of(config, data, known, runtime)
         course.go_on_from(fitted)
-        model = course.run(_name(config, data, runtime), runtime, lambda model: 0.0)
-        return replace(model, stretch=fitted.stretch, shift=fitted.shift)
+        name = _name(config, data, runtime)
+
+        def trained(stop: Stop) -> Sequence:
+            model = course.run(name, runtime, lambda model: 0.0, stop)
+            return replace(model, stretch=fitted.stretch, shift=fitted.shift)
+
+        return trained
+
+    def _content(self, data: Dataset, encoder: Encoder) -> Content:
+        """What all networks are told of the items."""
+        one = self.config
+        return content_of(data.items, encoder, text_dim=one.text_dim, whiten=one.whiten, scale=one.content_scale)
 
     @property
     def _reader(self) -> Encoder:
@@ -116,9 +137,11 @@ class SequenceTrainer:
         return JoinedEncoder(encoders=(self.encoder, HashingEncoder(words)))
 
     def _starts(self, runtime: Runtime) -> list[Runtime]:
-        """The circumstances of each network: those of the run, and the same with other seeds."""
+        """The circumstances of each network: those of the run, and the same with other seeds and without a second bar
+        beside the first."""
         seeds = runtime.rng("sequence.networks").integers(2**31, size=self.config.networks - 1)
-        return [runtime, *(replace(runtime, seed=int(seed)) for seed in seeds)]
+        quiet = runtime.quiet or at_once(self.config.networks) > 1
+        return [runtime, *(replace(runtime, seed=int(seed), quiet=quiet) for seed in seeds)]
 
     def scores(self, queries: Queries) -> Floats:
         raise NotFittedError("SequenceTrainer: only what fit(data, runtime) returns can be asked")
@@ -134,30 +157,26 @@ class _Course:
     config: SequenceTrainerConfig
     learner: Learner
     known: Content
-    encoder: Encoder
     pieces: Ragged
     warm: Ints
 
     @staticmethod
-    def of(config: SequenceTrainerConfig, data: Dataset, encoder: Encoder, runtime: Runtime) -> "_Course":
+    def of(config: SequenceTrainerConfig, data: Dataset, known: Content, runtime: Runtime) -> "_Course":
         likes = data.histories()
         warm = np.unique(likes.values)
         pieces = windows(Ragged(np.searchsorted(warm, likes.values).astype(np.int32), likes.offsets), config.length)
-        known = content_of(
-            data.items, encoder, text_dim=config.text_dim, whiten=config.whiten, scale=config.content_scale
-        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(runtime.rng("sequence.start").integers(2**62)))
             learner = Learner(config, known.rows[warm], np.bincount(pieces.values, minlength=len(warm)))
-        return _Course(config, learner, known, encoder, pieces, warm)
+        return _Course(config, learner, known, pieces, warm)
 
-    def run(self, name: str, runtime: Runtime, quality_of: Callable[[Sequence], float]) -> Sequence:
+    def run(self, name: str, runtime: Runtime, quality_of: Callable[[Sequence], float], stop: Stop) -> Sequence:
         """Train to the best epoch."""
         config, in_one = self.config, n_batches(self.pieces, self.config.batch)
         config = replace(config, epochs=min(config.epochs, max(1, round(config.updates / max(in_one, 1)))))
-        epochs = Epochs(lambda rng: batches(self.pieces, config.batch, rng), in_one)
-        with torch.random.fork_rng(devices=[]):
-            train(self.learner, self.learner.loss, epochs, lambda: quality_of(self.model()), config, runtime, name)
+        epochs = Epochs(lambda rng: stop.checked(batches(self.pieces, config.batch, rng)), in_one)
+        learner, reseed = self.learner, self.learner.stream.manual_seed
+        train(learner, learner.loss, epochs, lambda: quality_of(self.model()), config, runtime, name, reseed=reseed)
         return self.model()
 
     def go_on_from(self, fitted: Sequence) -> None:
@@ -180,7 +199,7 @@ class _Course:
         cold[self.warm] = False
         return Sequence(
             SequenceConfig(**{one.name: getattr(self.config, one.name) for one in fields(SequenceConfig)}),
-            encoder=self.encoder,
+            encoder=self.known.encoder,
             items=items,
             cold=cold,
             stretch=1.0,

@@ -48,14 +48,14 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 
 class ItemTable(nn.Module):
-    """content: (n_items, width) float32, held in the quickest precision."""
+    """content: (n_items, width) float32, held in the quickest precision; stream: what id dropout draws from."""
 
     content: Tensor
 
-    def __init__(self, content: Tensor, dim: int, id_dropout: float) -> None:
+    def __init__(self, content: Tensor, dim: int, id_dropout: float, stream: torch.Generator | None = None) -> None:
         super().__init__()
         self.register_buffer("content", content.to(quick("cpu")), persistent=False)
-        self.id_dropout = id_dropout
+        self.id_dropout, self.stream = id_dropout, stream
         self.ids = nn.Parameter(torch.randn(len(content), dim) * SMALL)
         reach = content.shape[1] ** -0.5 if content.shape[1] else 0.0
         self.weight = nn.Parameter(torch.empty(dim, content.shape[1]).uniform_(-reach, reach))
@@ -68,6 +68,6 @@ class ItemTable(nn.Module):
         if rows is not None:
             ids, content = (part.index_select(0, rows) for part in (ids, content))  # indexing by [] is slower
         if self.training and self.id_dropout:
-            ids = ids * (torch.rand(len(ids), 1) >= self.id_dropout)
+            ids = ids * (torch.rand(len(ids), 1, generator=self.stream) >= self.id_dropout)
         told: Tensor = _LowProduct.apply(content, self.weight)  # type: ignore[no-untyped-call]
         return ids + told + self.bias

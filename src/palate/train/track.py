@@ -5,9 +5,10 @@ import json
 import logging
 import os
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from palate.runtime import Runtime, rank
 
 Note = Callable[[Mapping[str, float], int], object]  # numbers by name, and the epoch from 0
 PROJECT = "palate"
+_OPENING = threading.Lock()  # networks that learn beside each other would found one project twice
 EXTRAS = {"tensorboard": "train", "wandb": "track", "mlflow": "track"}  # tracker, which is its package -> extra
 
 
@@ -32,7 +34,9 @@ def tracked(runtime: Runtime, name: str, options: Mapping[str, Any], first: int 
         yield lambda *_: None
         return
     require(runtime.track)
-    with _OPENED[runtime.track](folder or Path(), name, options, first) as note:
+    with ExitStack() as opened:
+        with _OPENING:
+            note = opened.enter_context(_OPENED[runtime.track](folder or Path(), name, options, first))
         yield note
 
 
@@ -76,7 +80,7 @@ def _wandb(folder: Path, name: str, options: Mapping[str, Any], first: int) -> I
     quiet = wandb.Settings(silent=True, console="off")
     run = wandb.init(
         project=PROJECT, dir=str(folder), mode=mode, settings=quiet, id=name, name=name, resume="allow",
-        config=dict(options),
+        config=dict(options), reinit="create_new",
     )  # fmt: skip
     with run:
         yield lambda numbers, epoch: run.log({"epoch": epoch, **numbers})
@@ -101,16 +105,16 @@ def _mlflow(folder: Path, name: str, options: Mapping[str, Any], first: int) -> 
         for what, value in options.items() if not earlier else ():
             client.log_param(run, what, value)
 
-        def note(numbers: Mapping[str, float], epoch: int) -> None:
-            for what, value in numbers.items():
-                client.log_metric(run, re.sub(r"[^\w\-. :/]", "_", what), value, step=epoch)
+    def note(numbers: Mapping[str, float], epoch: int) -> None:
+        for what, value in numbers.items():
+            client.log_metric(run, re.sub(r"[^\w\-. :/]", "_", what), value, step=epoch)
 
-        try:
-            yield note
-        except BaseException:
-            client.set_terminated(run, "FAILED")
-            raise
-        client.set_terminated(run)
+    try:
+        yield note
+    except BaseException:
+        client.set_terminated(run, "FAILED")
+        raise
+    client.set_terminated(run)
 
 
 _OPENED: dict[str, Callable[[Path, str, Mapping[str, Any], int], AbstractContextManager[Note]]] = {
