@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, Row, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
@@ -36,6 +36,9 @@ class Event:
         """The same for the same content alone; not the time, which is the server's where the client gives none."""
         told = repr((self.user_id, self.item_id, self.value, self.kind, self.text))
         return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+_EVENTS = select(*(events.c[name] for name in Event.__slots__))  # a row of it is an event's values in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +116,22 @@ def of_log(connection: Connection, seq: int = 0, until: float = math.inf) -> Ite
     wanted = events.c.seq > seq
     if math.isfinite(until):
         wanted |= events.c.time > until
-    for row in connection.execute(select(events).where(wanted).order_by(events.c.seq)):
-        yield _event(row)
+    for row in connection.execute(_EVENTS.where(wanted).order_by(events.c.seq)):
+        yield Event(*row)
 
 
 def of_user(engine: Engine, user_id: str) -> list[Event]:
     """All that is logged of a user, in order."""
     with engine.connect() as connection:
-        rows = connection.execute(select(events).where(events.c.user_id == user_id).order_by(events.c.seq))
-        return [_event(row) for row in rows]
+        rows = connection.execute(_EVENTS.where(events.c.user_id == user_id).order_by(events.c.seq))
+        return [Event(*row) for row in rows]
 
 
 def newest(engine: Engine, n: int) -> list[Event]:
     """The last `n` events, the newest first."""
     with engine.connect() as connection:
-        rows = connection.execute(select(events).order_by(events.c.seq.desc()).limit(n))
-        return [_event(row) for row in rows]
+        rows = connection.execute(_EVENTS.order_by(events.c.seq.desc()).limit(n))
+        return [Event(*row) for row in rows]
 
 
 def last_seq(engine: Engine) -> int:
@@ -148,11 +151,6 @@ def erase(connection: Connection, user_id: str) -> dict[str, int]:
     for table in (events, exposures):
         gone[table.name] = int(connection.execute(delete(table).where(table.c.user_id == user_id)).rowcount)
     return gone
-
-
-def _event(row: Row[tuple[object, ...]]) -> Event:
-    found = row._mapping
-    return Event(**{name: found[name] for name in Event.__slots__})
 
 
 def _conflict(event_id: str) -> ConflictError:
