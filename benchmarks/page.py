@@ -1,11 +1,13 @@
 """Results as JSON to docs/benchmarks.md: our rows, peers run here and published figures, losses said in sentences."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import labelled, tuning
 from benchmarks.book import Table
 from benchmarks.lines import Line
+from benchmarks.rows import Row
 from benchmarks.sets import SETS
 from benchmarks.sets.protocol import View
 from benchmarks.speed import speed
@@ -193,8 +195,7 @@ def circumstances(found: Table) -> list[str]:
     lines += [f"Some rows also, or otherwise: {'; '.join(further)}."] if further else []
     codes = {peer: {row.code for row in found.rows if row.peer == peer} for peer in (False, True)}
     if any(len(each) > 1 for each in codes.values()):
-        made = "; ".join(f"{row.recipe} {row.code}" for row in found.rows)
-        lines.append(f"**Rows of different versions of the code stand in this table:** {made}.")
+        lines.append(f"**Rows of different versions of the code stand in this table:** {_by_code(found.rows)}.")
     sha = found.about.data["sha256"][:12]
     seed = found.about.split_seed
     return [
@@ -206,3 +207,18 @@ def circumstances(found: Table) -> list[str]:
             ]
         )
     ]
+
+
+def _by_code(rows: Sequence[Row]) -> str:
+    """Each version with the recipes it ran, and the seeds of those that have more than one row."""
+    n_rows = Counter(row.recipe for row in rows)
+    ran: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        ran.setdefault(row.code, {}).setdefault(row.recipe, []).append(str(row.seed))
+    told = {
+        code: ", ".join(
+            f"{recipe} (seed {' '.join(seeds)})" if n_rows[recipe] > 1 else recipe for recipe, seeds in recipes.items()
+        )
+        for code, recipes in ran.items()
+    }
+    return "; ".join(f"{code}: {recipes}" for code, recipes in told.items())

@@ -113,12 +113,14 @@ def test_other_data_do_not_fit_in(results, monkeypatch):
 
 
 def test_other_code_is_refused_unless_the_page_may_say_so(results, monkeypatch):
-    add(results, ["popular", "taste"])
+    path = add(results, ["popular", "taste"])
+    old = Book.read(path).rows[0].code
     monkeypatch.setattr(running, "code_versions", lambda: {False: "9.9+new", True: "9.9+new"})
     with pytest.raises(DataError, match="made by other code: taste; run these again"):
         add(results, ["popular"])
-    add(results, ["popular"], mixed=True)
-    assert "different versions of the code" in page(results)
+    add(results, ["popular", "noise"], seeds=(0, 1), mixed=True)
+    told = "different versions of the code stand in this table:**"
+    assert f"{told} {old}: taste; 9.9+new: popular, noise (seed 0 1)." in page(results)
     add(results, ["popular", "taste"])
     assert "different versions of the code" not in page(results)
 
