@@ -43,8 +43,17 @@ def test_without_an_order_any_like_may_be_held_out():
 
 def test_pretended_cold_items_lose_all_their_events():
     data = dataset([[item, (item + 1) % 20, (item + 2) % 20] for item in range(20)], 22)
-    rest, cold = pretend_cold(data, 0.25, np.random.default_rng(0))
+    rest, cold, newest = pretend_cold(data, 0.25, 99, np.random.default_rng(0))
     assert cold.sum() == 5
     assert not cold[20:].any()  # these have no events to lose
     assert not cold[rest.events.item].any()
     assert len(rest.events) == 60 - 15
+    last = (newest.queries.users + 2) % 20
+    assert newest.targets.tolist() == last.tolist()  # each lost the newest like, and is asked with what is left
+    assert cold[newest.targets].all()
+    left = [[int(item) for item in (user, (user + 1) % 20) if not cold[item]] for user in newest.queries.users]
+    assert [row.tolist() for row in newest.queries.histories] == left
+    assert all(left)
+    lost_newest = [user for user in range(20) if cold[(user + 2) % 20] and not (cold[user] and cold[(user + 1) % 20])]
+    assert sorted(newest.queries.users.tolist()) == lost_newest
+    assert len(pretend_cold(data, 0.25, 2, np.random.default_rng(0))[2].targets) == 2

@@ -12,14 +12,15 @@ from palate.data.dataset import Dataset
 from palate.rank.features import FeatureRanker
 from palate.retrieve.fuse import Fused
 from palate.runtime import Runtime, give_back_memory
-from palate.train.holdout import ENOUGH, hold_out, pretend_cold
+from palate.train.holdout import ENOUGH, Asked, hold_out, pretend_cold
 from palate.train.lesson import BlendConfig, Lesson, Stages
 from palate.train.search import Found, chosen, has_choices, within
 from palate.types import Bools, Ints, Queries
 
 T = TypeVar("T")
 
-PRETENDED = 0.03  # share of liked items that do
+PRETENDED = 0.03  # share of liked items that play cold ones
+NEWEST = 2000  # people, at most, of whom it is only read which of these they took
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Blend:
         if len(self.members) == 1 and not has_choices(self.members[0]) and not self.reader:
             return Stages(self._as_given(data, runtime, {}))
         cold = np.bincount(data.events.item[data.events.liked], minlength=data.n_items) == 0
-        rest, queries, targets, pretended = self._held_out(data, cold, runtime)
+        rest, queries, targets, pretended, newest = self._held_out(data, cold, runtime)
         if len(queries) < ENOUGH:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
         found: list[Found] = []
@@ -71,7 +72,9 @@ class Blend:
         in_time = [place for place, one in enumerate(found) if one.trials[0].seconds <= _left(end)] or [0]
         blend, found = self._only(in_time), [found[place] for place in in_time]
         fitted = tuple(one.fitted for one in found)
-        lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime)
+        lesson = Lesson(
+            self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime, newest
+        )
         (fused, rankers, _), shown, numbers = lesson.learned()
         give_back_memory()
         lists, given, numbers["lists"] = lesson.for_lists(fused, rankers)
@@ -100,17 +103,19 @@ class Blend:
         outside = Stages(served(lists.retriever), (*lists.rankers, *(last if reads_lists else ()))) if lists else None
         return Stages(replace(served(fused), record=record), (*rankers, *(() if reads_lists else last)), outside)
 
-    def _held_out(self, data: Dataset, cold: Bools, runtime: Runtime) -> tuple[Dataset, Queries, Ints, Bools]:
-        """The data without what teaches the blend, the requests and what was liked next, and (n_items,) the items that
-        play cold ones."""
+    def _held_out(
+        self, data: Dataset, cold: Bools, runtime: Runtime
+    ) -> tuple[Dataset, Queries, Ints, Bools, Asked | None]:
+        """The data without what teaches the blend, the requests and what was liked next, (n_items,) the items that
+        play cold ones, and further people who liked one of these next."""
         n_people = min(self.config.held_out, data.n_users // 2)
         rest, queries, targets = hold_out(data, n_people, runtime.rng("fused"))
         if not cold.any() or "text" not in Fused(members=self.members).reads:
-            return rest, queries, targets, np.zeros_like(cold)
-        rest, pretended = pretend_cold(rest, PRETENDED, runtime.rng("fused cold"))
+            return rest, queries, targets, np.zeros_like(cold), None
+        rest, pretended, newest = pretend_cold(rest, PRETENDED, NEWEST, runtime.rng("fused cold"))
         queries = rest.queries(queries.users)
         told = np.flatnonzero(queries.has_history)
-        return rest, queries.take(told), targets[told], pretended
+        return rest, queries.take(told), targets[told], pretended, newest
 
     def _only(self, places: Sequence[int]) -> "Blend":
         """The same with these members."""

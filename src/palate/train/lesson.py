@@ -13,8 +13,8 @@ from palate.rank.features import FeatureRanker
 from palate.rank.newcomers import Newcomers
 from palate.retrieve.fuse import Fused
 from palate.runtime import Runtime
-from palate.train.choices import ANYWHERE, Choices, anywhere, from_catalogue, from_lists
-from palate.train.holdout import quality
+from palate.train.choices import ANYWHERE, Choices, among_cold, anywhere, from_catalogue, from_lists
+from palate.train.holdout import Asked, quality
 from palate.train.logit import Weights
 from palate.train.search import JUDGES
 from palate.types import Bools, Ints, Longs, Queries, Slate
@@ -52,7 +52,8 @@ class Stages(NamedTuple):
 class Lesson:
     """What a blend learns from: members fitted without the held-out likes, the requests, and what was liked next.
 
-    cold: (n_items,) the items that play cold ones; wish_weights: see `Fused`; ranker: trees that may be tried
+    cold: (n_items,) the items that play cold ones; wish_weights: see `Fused`; ranker: trees that may be tried;
+    newest: further people who liked one of these next
     """
 
     config: BlendConfig
@@ -63,11 +64,14 @@ class Lesson:
     targets: Ints
     cold: Bools
     runtime: Runtime
+    newest: Asked | None = None
 
     def learned(self) -> tuple[Stages, Slate, dict[str, Any]]:
         """What is used, learned from everybody; what each half is shown by it as the other half taught; and the numbers
         of the decision."""
         choices, alone = from_catalogue(self.members, self.queries, self.targets, self.cold)
+        if self.newest and len(self.newest.queries):
+            choices = choices.joined_by(among_cold(self.members, *self.newest, self.cold))
         best = int(np.argmax(alone))
         ways, slates = {"best part": alone[best]}, dict[str, Slate]()
         if len(self.members) > 1:
