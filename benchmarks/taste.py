@@ -132,10 +132,9 @@ class Taste(nn.Module):
         """(F, dim) mean token vectors as unit rows."""
         padded = self.reader.tokenizer.pad({"input_ids": [self.tokens[film] for film in films]})
         ids, mask = (torch.tensor(padded[name]) for name in ("input_ids", "attention_mask"))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.reader.bf16):
-            states = self.reader.transformer(input_ids=ids, attention_mask=mask).last_hidden_state
+        states = self.reader.transformer(input_ids=ids, attention_mask=mask).last_hidden_state
         real = mask.unsqueeze(-1)
-        return functional.normalize((states.float() * real).sum(1) / real.sum(1), dim=1)
+        return functional.normalize((states * real).sum(1) / real.sum(1), dim=1)
 
 
 def learned(
