@@ -29,7 +29,8 @@ class Blend:
 
     The last like of some people is held out and the members are fitted on the rest. Where the catalogue has items that
     nobody liked, a few others lose all their events there, so that it can be learned whom to ask about such items, and
-    where these stand among the others. There each member's options are chosen (see `chosen`), then weights are learned
+    where these stand among the others; which of them are chosen is also learned from people whose newest like was of
+    one. There each member's options are chosen (see `chosen`), then weights are learned
     (conditional logit), then trees that correct the weighted sum (LambdaRank). The people are halved and each half is
     asked with what the other half taught; of the best member alone, the weighted sum and the trees the one with the
     best NDCG@10 is used, of equals the simplest. Items that nobody liked keep a share of the places, whatever they
