@@ -132,7 +132,8 @@ class Taste(nn.Module):
         """(F, dim) mean token vectors as unit rows."""
         padded = self.reader.tokenizer.pad({"input_ids": [self.tokens[film] for film in films]})
         ids, mask = (torch.tensor(padded[name]) for name in ("input_ids", "attention_mask"))
-        states = self.reader.transformer(input_ids=ids, attention_mask=mask).last_hidden_state
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.reader.bf16):
+            states = self.reader.transformer(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         real = mask.unsqueeze(-1)
         return functional.normalize((states * real).sum(1) / real.sum(1), dim=1)
 

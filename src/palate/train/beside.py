@@ -36,13 +36,13 @@ def at_once(n: int) -> int:
     return max(1, min(n, torch.get_num_threads()))
 
 
-def beside(pieces: Sequence[Callable[[Stop], T]], n: int) -> list[T]:
-    """What they return, `n` of them at once.
+def beside(pieces: Sequence[Callable[[Stop], T]]) -> list[T]:
+    """What they return, as many of them at once as `at_once` tells.
 
-    The first error ends the others within a step and is raised, and so does a keyboard interrupt. With `n` of 1 no
-    thread is started.
+    The first error ends the others within a step and is raised, and so does a keyboard interrupt. One at once starts
+    no thread.
     """
-    stop, threads = Stop(), torch.get_num_threads()
+    stop, threads, n = Stop(), torch.get_num_threads(), at_once(len(pieces))
     if n == 1:
         return [piece(stop) for piece in pieces]
     try:

@@ -70,7 +70,7 @@ class SequenceTrainer:
         `runtime.work`, if there is one of this seed, these options and this data."""
         encoder = self._reader.fit(item_texts(data.items), runtime)
         known, starts = self._content(data, encoder), self._starts(runtime)
-        models: list[Any] = [*beside([self._fit(data, known, start) for start in starts], at_once(len(starts)))]
+        models: list[Any] = [*beside([self._fit(data, known, start) for start in starts])]
         return models[0] if len(models) == 1 else Fused(members=tuple(models), n_items_=data.n_items)
 
     def _fit(self, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
@@ -106,7 +106,7 @@ class SequenceTrainer:
         known = self._content(data, members[0].encoder)
         starts = self._starts(runtime)
         pieces = [self._refit(member, data, known, start) for member, start in zip(members, starts, strict=True)]
-        models: list[Any] = [*beside(pieces, at_once(len(pieces)))]
+        models: list[Any] = [*beside(pieces)]
         return models[0] if isinstance(fitted, Sequence) else replace(fitted, members=tuple(models))
 
     def _refit(self, fitted: Any, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
