@@ -10,14 +10,17 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.asked import log_odds_of_yes, tuned
+import numpy as np
+
+from benchmarks.asked import generator_of, log_odds_of_yes, tuned
 from benchmarks.sets.movielens import movielens_small
 from benchmarks.sets.tallrec import tallrec
+from benchmarks.tallrec import judged
 from palate.evaluation.cost import measured
 from palate.evaluation.environment import environment
-from palate.metrics.accuracy import auc, uauc
 from palate.runtime import Runtime
 from palate.train.course import EncoderTunerConfig
 from palate.train.diary import peak_mb
@@ -36,8 +39,9 @@ SETTING = {
     "held_out": 200,
     "catalogue": 1000,
 }
-SHOTS = 256
-DECODER = {"epochs": 3, "batch": 4, "accumulate": 1}
+UNTUNED = "untuned"  # the decoder as it is, beside its methods
+SHOTS, ASKED = 256, 400  # rows that teach, and rows of validation that are asked
+DECODER = {"epochs": 1, "batch": 8, "accumulate": 1}
 
 
 def main() -> None:
@@ -54,8 +58,9 @@ def main() -> None:
         return
     path = RESULTS / ("methods.json" if given.network == "encoder" else "methods_decoder.json")
     kept = json.loads(path.read_text("utf8")) if path.is_file() else {"rows": {}}
-    kept["setting"] = SETTING if given.network == "encoder" else {"shots": SHOTS, **DECODER}
+    kept["setting"] = SETTING if given.network == "encoder" else {"shots": SHOTS, "asked": ASKED, **DECODER}
     possible = [name for name, method in METHODS.items() if given.network in method.kinds]
+    possible += [UNTUNED] if given.network == "decoder" else []
     for method in given.methods.split(",") if given.methods else possible:
         words = [sys.executable, "-m", "benchmarks.methods", "--network", given.network, "--alone", method]
         told = subprocess.run([*words, "--data", str(given.data)], check=True, capture_output=True, text=True).stdout
@@ -77,22 +82,22 @@ def _encoder(method: str, data: Path) -> dict[str, object]:
 
 
 def _decoder(method: str, data: Path) -> dict[str, object]:
-    """What is told of one method on the decoder: of the model alone, without the liked share beside it."""
-    rows = tallrec(data)
-    config = LLMTrainerConfig(method=method, **DECODER)
-    course, cost = measured(lambda: tuned(rows.films, rows.train.shots(SHOTS, 0), config, Runtime(seed=0)))
-    scores = log_odds_of_yes(course.generator, rows.films, rows.valid)
-    with tempfile.TemporaryDirectory() as folder:
-        course.tuned.save(Path(folder))
-        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-    return {
-        "auc": auc(rows.valid.liked, scores),
-        "uauc": uauc(rows.valid.user, rows.valid.liked, scores),
-        "trainable": course.tuned.trainable(),
-        "seconds": cost.seconds,
-        "peak_mb": peak_mb(),
-        "part_mb": size / 1e6,
-    }
+    """What is told of one method on the decoder, or of the decoder untuned: of the model alone, without the liked share
+    beside it."""
+    rows, config = tallrec(data), LLMTrainerConfig(**DECODER)
+    generator, numbers = generator_of(config), {"trainable": 0, "seconds": 0.0, "part_mb": 0.0}
+    if method != UNTUNED:
+        shots, config = rows.train.shots(SHOTS, 0), replace(config, method=method)
+        course, cost = measured(lambda: tuned(rows.films, shots, config, Runtime(seed=0)))
+        with tempfile.TemporaryDirectory() as folder:
+            course.tuned.save(Path(folder))
+            size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+        numbers = {"trainable": course.tuned.trainable(), "seconds": cost.seconds, "part_mb": size / 1e6}
+        generator = course.generator
+    drawn = np.random.default_rng(0).permutation(len(rows.valid))[:ASKED]
+    asked = rows.valid.take(np.sort(drawn))
+    found = judged([log_odds_of_yes(generator, rows.films, asked)], asked)
+    return {"auc": found["auc"], "uauc": found["uauc"], **numbers, "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def page(results: Path) -> str:
                     parts += [] if titled else [f"## {benchmark.title}\n"]
                     titled = True
                     parts.append(section(view, Table.read(path), protocol))
-    return "\n".join([*parts, *labelled.section(results), *tuning.section(results), speed(results)])
+    return "\n".join([*parts, *labelled.section(results), *tuning.sections(results), speed(results)])
 
 
 def section(view: View, found: Table, protocol: str) -> str:
