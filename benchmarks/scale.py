@@ -63,11 +63,10 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(parts)}")
     kept: dict[str, Any] = json.loads(given.out.read_text(encoding="utf8")) if given.out.is_file() else {}
     kept |= {name: getattr(given, name) for name in ("events", "users", "items", "seed", "rounds")}
-    kept["machine"] = environment()
     for name in given.parts or parts:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             kept[name] = process.submit(parts[name], given).result()
-        kept[name]["load average"] = round(os.getloadavg()[0], 1)
+        kept[name] |= {"load average": round(os.getloadavg()[0], 1), "machine": environment()}
         print(name, json.dumps(kept[name]), flush=True)
         given.out.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf8")
 

@@ -39,7 +39,11 @@ def _epochs(found: Found) -> str:
 
 def _scale(found: Found) -> str:
     trained = [
-        (name.removeprefix("train-"), f"{one['seconds']}", f"{one['peak_mb']:,}", f"{one['lists_per_s']:,}")
+        (
+            name.removeprefix("train-"),
+            *(f"{one[cost]:,}" for cost in ("seconds", "peak_mb", "lists_per_s")),
+            _cores(one["machine"]),
+        )
         for name, one in found.items()
         if isinstance(one, dict) and "peak_mb" in one
     ]
@@ -53,10 +57,11 @@ def _scale(found: Found) -> str:
         [
             "### A million events (`python -m benchmarks.scale`)\n",
             f"{found['events']:,} events of {found['users']:,} people on {found['items']:,} items, made by seed; "
-            f"{_processor(found['machine'])}, {found['machine']['cores']} cores.\n",
-            *_table(("recipe", "seconds to train", "peak MB", "lists of 10 a second"), trained),
+            "`balanced` is given 600 s, all others the time they take.\n",
+            *_table(("recipe", "seconds to train", "peak MB", "lists of 10 a second", "machine"), trained),
             "",
-            "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped.\n",
+            "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped; "
+            f"{_cores(found['even-vectors']['machine'])}.\n",
             *_table(("factors", "way", "lists a second"), asked),
         ]
     )
@@ -231,6 +236,10 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 def _quality(found: dict[str, float]) -> str:
     return f"{found['mean']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+
+
+def _cores(machine: Found) -> str:
+    return f"{_processor(machine)}, cores: {machine['cores']}"
 
 
 def _processor(machine: Found) -> str:
