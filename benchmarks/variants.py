@@ -9,10 +9,11 @@ IDS_ALONE = {"networks": 2, "content_scale": 0.0}  # the sequence model without 
 
 CLASSIC = RECIPES["classic"]
 TO_LISTS = {"reader": "lists"}  # the reader learns from lists like those that are asked about
+CROSS = {"cross-encoder": RECIPES["tuned"].options["cross-encoder"]}
 LLM = {"depth": 20, "lists": 1000, "held_out": 400, "negatives": 3, "epochs": 2, "batch": 16, "accumulate": 1}
 
 VARIANTS = {
-    "classic-with-cross-encoder": replace(CLASSIC, reader="cross-encoder", blend=TO_LISTS),
+    "classic-with-cross-encoder": replace(CLASSIC, reader="cross-encoder", options=CROSS, blend=TO_LISTS),
     "classic-with-llm": replace(CLASSIC, reader="llm", options={"llm": LLM}, blend=TO_LISTS),
     "popular": Recipe(("popular",), {"popular": {"half_life_days": 0.0}}),  # as published tables count
     "sequence-without-text": Recipe(("sequence",), {"sequence": {"content_scale": 0.0}}),
