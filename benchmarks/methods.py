@@ -1,6 +1,6 @@
 """Every tuning method on one network, the same examples and people: `python -m benchmarks.methods`.
 
-Encoder: MiniLM on MovieLens-small's train part of the time split. Decoder (`--network decoder`): SmolLM2-135M on 256
+Encoder: MiniLM on MovieLens-small's train part of the time split. Decoder (`--network decoder`): SmolLM2-135M on 64
 shots of TALLRec's movie rows. Each method in a process of its own, so that its memory is its own; one setting for all,
 each method at its usual learning rate: nothing was searched.
 """
@@ -40,8 +40,8 @@ SETTING = {
     "catalogue": 1000,
 }
 UNTUNED = "untuned"  # the decoder as it is, beside its methods
-SHOTS, ASKED = 256, 400  # rows that teach, and rows of validation that are asked
-DECODER = {"epochs": 1, "batch": 8, "accumulate": 1}
+SHOTS, ASKED = 64, 400  # rows that teach, and rows of validation that are asked
+DECODER = {"epochs": 2, "batch": 4, "accumulate": 1}
 
 
 def main() -> None:
