@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from conftest import checkerboard
 from generate.tiny import tiny_model
@@ -100,10 +101,30 @@ def test_what_any_method_made_opens_with_the_same_scores(method, many, shown, ti
         np.testing.assert_array_equal(ranker.scores(few, items), told)
 
 
-def opened_part(model, part, many, runtime):
+@pytest.mark.parametrize("method", [method for method in DECODERS if method != "full"])
+def test_what_learns_beside_a_bf16_network_is_fp32_and_opens_with_the_same_scores(
+    method, many, shown, tiny, tmp_path, runtime
+):
+    options = {"method": method, "learning_rate": 0.02, "rank": 2, "epochs": 1, "dtype": "bf16"}
+    ranker, tuned, _ = trainer(tiny, **options).learned(many, shown, runtime)
+    learned = [value for value in tuned.parameters() if value.requires_grad]
+    assert {value.dtype for value in learned} == {torch.float32}
+    assert torch.bfloat16 in {value.dtype for value in tuned.parameters()}
+    tuned.save(tmp_path / "part")
+    made = opened_part(tiny, tmp_path / "part", many, runtime, "bf16")
+    few, items = shown.queries.take(slice(0, 3)), shown.slate.items[:3]
+    np.testing.assert_array_equal(made.scores(few, items), ranker.scores(few, items))
+
+
+def test_full_is_refused_where_the_network_is_not_fp32(many, shown, tiny, runtime):
+    with pytest.raises(ConfigError, match=r"method full: .* bf16 would round small steps away; set dtype to fp32"):
+        trainer(tiny, method="full", dtype="bf16").learned(many, shown, runtime)
+
+
+def opened_part(model, part, many, runtime, dtype="fp32"):
     """An untuned ranker over a model with a tuned part."""
     config = LLMTrainerConfig(model=model, **SHORT)
-    generator = LocalGenerator(LocalGeneratorConfig(model=model, adapter=str(part), dtype="fp32"))
+    generator = LocalGenerator(LocalGeneratorConfig(model=model, adapter=str(part), dtype=dtype))
     return LLMRanker(narrowed(LLMRankerConfig, config), generator, narrowed(PromptConfig, config)).fit(many, runtime)
 
 

@@ -67,7 +67,7 @@ class CausalNetwork:
         if adapter:
             from palate.tuning.tuned import attached  # optional, and slow to import
 
-            model = attached(model, adapter).to(kind)
+            model = attached(model, adapter)
         model.to(torch.device(device))
         return CausalNetwork.of(model, tokenizer)
 

@@ -48,7 +48,11 @@ LEAST = 4 * ENOUGH  # lists with the target in the first places, of which a quar
 @options
 class LLMTrainerConfig(LLMRankerConfig, PromptConfig, MethodConfig, LoopConfig):
     model: str = option(DEFAULT_MODEL, "A known model, a folder with safetensors or a hub id.")
-    dtype: str = option("fp32", "Arithmetic while tuning and in use.", choices=("auto", "fp32", "bf16"))
+    dtype: str = option(
+        "fp32",
+        "Arithmetic of the network while tuning and in use; what learns beside it is fp32.",
+        choices=("auto", "fp32", "bf16"),
+    )
     method: str = option("lora", "What learns; see `METHODS`.", choices=_METHODS)
     how: str = option(
         "pointwise", "pointwise: yes or no for each candidate; listwise: a letter among several.",

@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 
 class Bottleneck(nn.Module):
-    """x + up(gelu(down(x))), which starts as x because `up` starts at zero.
+    """x + up(gelu(down(x))), which starts as x because `up` starts at zero; computed in the arithmetic of its own
+    weights, whatever x is in.
 
     Reference: Houlsby et al. (2019), Parameter-efficient transfer learning for NLP, ICML, section 2.1.
     """
@@ -17,8 +18,9 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, values: Tensor) -> Tensor:
-        change: Tensor = self.up(nn.functional.gelu(self.down(self.dropout(values))))
-        return values + change
+        own = values.to(self.down.weight.dtype)
+        change: Tensor = self.up(nn.functional.gelu(self.down(self.dropout(own))))
+        return values + change.to(values.dtype)
 
 
 def identity(dim: int) -> nn.Linear:

@@ -216,7 +216,11 @@ def tunable(model: Any, config: MethodConfig, steps: int = 1000) -> Tuned:
     if config.method in _OWN:
         return _own(model, config, kind)
     with _quiet():
-        return Tuned(peft.get_peft_model(model, _peft_config(model, config, kind, steps)), config, kind)
+        tuned = Tuned(peft.get_peft_model(model, _peft_config(model, config, kind, steps)), config, kind)
+    for name, value in tuned.named_parameters():
+        if "ranknum" in name:  # adalora's divisor, which is not saved, and which PEFT lets learn beside a bf16 network
+            value.requires_grad_(False)
+    return tuned
 
 
 def attached(model: Any, folder: Path, name: str = "default") -> Tuned:
@@ -247,6 +251,11 @@ def check(model: Any, name: str) -> None:
     if kind not in METHODS[name].kinds:
         able = ", ".join(other for other, method in METHODS.items() if kind in method.kinds)
         raise ConfigError(f"method {name}: not for a {kind}; a {kind} can be tuned by {able}")
+    if name == "full" and model.dtype != torch.float32:
+        raise ConfigError(
+            "method full: learns the network's own weights, of which bf16 would round small steps away; set dtype to "
+            "fp32 or use lora, whose weights are fp32 beside any network"
+        )
     model_type = model.config.model_type
     if (name, model_type) in REFUSED:
         raise ConfigError(f"method {name}: not for a {model_type} network: {REFUSED[name, model_type]}; use lora")
