@@ -48,7 +48,7 @@ def _scale(found: Found) -> str:
         if isinstance(one, dict) and "peak_mb" in one
     ]
     asked = [
-        (name, run, f"{rate:,}")
+        (name, run, f"{rate:,}", _cores(found[name]["machine"]))
         for name in ("learned-vectors", "even-vectors")
         for run, rate in found.get(name, {}).items()
         if "palate" in run or run.startswith(("from", "implicit"))
@@ -60,9 +60,8 @@ def _scale(found: Found) -> str:
             "`balanced` is given 600 s, all others the time they take.\n",
             *_table(("recipe", "seconds to train", "peak MB", "lists of 10 a second", "machine"), trained),
             "",
-            "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped; "
-            f"{_cores(found['even-vectors']['machine'])}.\n",
-            *_table(("factors", "way", "lists a second"), asked),
+            "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped.\n",
+            *_table(("factors", "way", "lists a second", "machine"), asked),
         ]
     )
 
