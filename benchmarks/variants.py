@@ -15,6 +15,9 @@ LLM = {"depth": 20, "lists": 1000, "held_out": 400, "negatives": 3, "epochs": 2,
 VARIANTS = {
     "classic-with-cross-encoder": replace(CLASSIC, reader="cross-encoder", options=CROSS, blend=TO_LISTS),
     "classic-with-llm": replace(CLASSIC, reader="llm", options={"llm": LLM}, blend=TO_LISTS),
+    "balanced-with-cross-encoder": replace(
+        BALANCED, reader="cross-encoder", options={**BALANCED.options, **CROSS}, blend=TO_LISTS
+    ),
     "popular": Recipe(("popular",), {"popular": {"half_life_days": 0.0}}),  # as published tables count
     "sequence-without-text": Recipe(("sequence",), {"sequence": {"content_scale": 0.0}}),
     "balanced-without-text": Recipe(
