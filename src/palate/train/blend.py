@@ -39,8 +39,9 @@ class Blend:
     everything. With fewer than 20 people nothing is learned and the weights are equal; a single member without options
     to choose is only fitted.
 
-    Within `seconds` each member in turn has an even share of the time that is left, for its search and for the fit on
-    everything; a network trains for as long. One that took longer than what is left is left out.
+    Within `seconds` each member in turn has an even share of the time that is left, but for what fitting those before
+    it on everything takes, for its search and for that fit of its own; a network trains for as long. Those for which no
+    time is left are left out, of those that were tried the slowest first.
 
     members: retrievers, unfitted
     wish_weights: see `Fused`
@@ -65,13 +66,8 @@ class Blend:
         rest, queries, targets, pretended, newest = self._held_out(data, cold, runtime)
         if len(queries) < ENOUGH:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
-        found: list[Found] = []
-        for place, member in enumerate(self.members):
-            share = _left(end) / (len(self.members) - place + 1)
-            found.append(chosen(member, rest, queries, targets, runtime, share))
-            give_back_memory()
-        in_time = [place for place, one in enumerate(found) if one.trials[0].seconds <= _left(end)] or [0]
-        blend, found = self._only(in_time), [found[place] for place in in_time]
+        in_time, found = self._in_time(rest, queries, targets, runtime, end)
+        blend = self._only(in_time)
         fitted = tuple(one.fitted for one in found)
         lesson = Lesson(
             self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime, newest
@@ -117,6 +113,28 @@ class Blend:
         queries = rest.queries(queries.users)
         told = np.flatnonzero(queries.has_history)
         return rest, queries.take(told), targets[told], pretended, newest
+
+    def _in_time(
+        self, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, end: float
+    ) -> tuple[list[int], list[Found]]:
+        """The places of the members that there is time to try, and to fit once more, and what was found of each.
+
+        Where the last ones took more than they were given the quickest are fitted nonetheless, within one share.
+        """
+        found: dict[int, Found] = {}
+        for place, member in enumerate(self.members):
+            share = _left(end) - sum(one.again for one in found.values())
+            share /= len(self.members) - place + 1
+            if share > 0 or not found:
+                found[place] = chosen(member, rest, queries, targets, runtime, max(share, 0.0))
+                give_back_memory()
+        left, places = max(_left(end), self.config.seconds / (len(self.members) + 1)), []
+        for place in sorted(found, key=lambda place: found[place].again):
+            left -= found[place].again
+            if left >= 0:
+                places.append(place)
+        places = sorted(places) or [0]
+        return places, [found[place] for place in places]
 
     def _only(self, places: Sequence[int]) -> "Blend":
         """The same with these members."""

@@ -1,6 +1,7 @@
 """A data set to a fitted sequence model: SASRec or GRU4Rec over id, text and attributes in one item table."""
 
 import hashlib
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -68,18 +69,20 @@ class SequenceTrainer:
     def fit(self, data: Dataset, runtime: Runtime) -> Sequence | Fused:
         """The model with the weights of its best epoch; of several networks their average. Goes on from a checkpoint in
         `runtime.work`, if there is one of this seed, these options and this data."""
+        begun = time.perf_counter()
         encoder = self._reader.fit(item_texts(data.items), runtime)
         known, starts = self._content(data, encoder), self._starts(runtime)
-        models: list[Any] = [*beside([self._fit(data, known, start) for start in starts])]
+        seconds = self._seconds(self.config.epochs, begun)
+        models: list[Any] = [*beside([self._fit(data, known, seconds, start) for start in starts])]
         return models[0] if len(models) == 1 else Fused(members=tuple(models), n_items_=data.n_items)
 
-    def _fit(self, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
-        """What trains one network."""
+    def _fit(self, data: Dataset, known: Content, seconds: float, runtime: Runtime) -> Callable[[Stop], Sequence]:
+        """What trains one network within so many seconds."""
         config = self.config
         rest, queries, targets = hold_out(data, min(config.held_out, data.n_users // 10), runtime.rng("sequence"))
         if len(queries) < ENOUGH:
             rest, queries, targets = data, queries.take(slice(0)), targets[:0]
-        course = _Course.of(config, rest, known, runtime)
+        course = _Course.of(replace(config, seconds=seconds), rest, known, runtime)
         if not len(course.pieces):
             text = "SequenceTrainer: nobody has two likes, so there is no order to learn; use a recipe without sequence"
             warnings.warn(text, PalateWarning, stacklevel=3)
@@ -93,27 +96,34 @@ class SequenceTrainer:
         return trained
 
     def within(self, seconds: float) -> "SequenceTrainer":
-        """The same with the time shared by networks that wait for each other, and by `fit` and `refit` by epochs."""
-        n = self.config.networks
-        share = self.config.epochs / (self.config.epochs + self.config.refit_epochs) / -(-n // at_once(n))
-        return replace(self, config=replace(self.config, seconds=seconds * share))
+        """The same with the time for `fit` and `refit`, which share it by epochs."""
+        return replace(self, config=replace(self.config, seconds=seconds))
+
+    def _seconds(self, epochs: int, begun: float) -> float:
+        """The time of one network in what is left since then; networks that wait for each other share it."""
+        share = epochs / (self.config.epochs + self.config.refit_epochs)
+        left = max(0.0, self.config.seconds * share - (time.perf_counter() - begun))
+        return left / -(-self.config.networks // at_once(self.config.networks))
 
     def refit(self, fitted: Sequence | Fused, data: Dataset, runtime: Runtime) -> Sequence | Fused:
         """The model after `refit_epochs` more at a slower pace over all data; cold items stay calibrated."""
         if not self.config.refit_epochs:
             return fitted
+        begun = time.perf_counter()
         members: Any = (fitted,) if isinstance(fitted, Sequence) else fitted.members
-        known = self._content(data, members[0].encoder)
-        starts = self._starts(runtime)
-        pieces = [self._refit(member, data, known, start) for member, start in zip(members, starts, strict=True)]
+        known, starts = self._content(data, members[0].encoder), self._starts(runtime)
+        seconds = self._seconds(self.config.refit_epochs, begun)
+        pieces = [self._refit(one, data, known, seconds, start) for one, start in zip(members, starts, strict=True)]
         models: list[Any] = [*beside(pieces)]
         return models[0] if isinstance(fitted, Sequence) else replace(fitted, members=tuple(models))
 
-    def _refit(self, fitted: Any, data: Dataset, known: Content, runtime: Runtime) -> Callable[[Stop], Sequence]:
-        """What trains one network further."""
+    def _refit(
+        self, fitted: Any, data: Dataset, known: Content, seconds: float, runtime: Runtime
+    ) -> Callable[[Stop], Sequence]:
+        """What trains one network further within so many seconds."""
         step = self.config.learning_rate * self.config.refit_pace
         config = replace(self.config, epochs=self.config.refit_epochs, learning_rate=step)
-        course = _Course.of(config, data, known, runtime)
+        course = _Course.of(replace(config, seconds=seconds), data, known, runtime)
         course.go_on_from(fitted)
         name = _name(config, data, runtime)
 
