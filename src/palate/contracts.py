@@ -82,6 +82,10 @@ class Ranker(Protocol):
 class ListTrainer(Protocol):
     """Lists, and what their people liked next, to a ranker that learned from them with gradients."""
 
+    def within(self, seconds: float) -> "ListTrainer":
+        """The same, to be taught within that time, about."""
+        ...
+
     def taught(
         self, data: Dataset, queries: Queries, slate: Slate, targets: Ints, runtime: Runtime
     ) -> tuple[Ranker | None, Mapping[str, Any]]:

@@ -37,7 +37,7 @@ def test_places_for_newcomers_are_told_with_what_they_cost(decisions):
 def test_parts_that_nobody_hears_are_told(decisions):
     assert sentences({**decisions, "not_needed": ("EASE",)})[-1] == "Not needed, and not in the model: ease."
     slow = sentences({**decisions, "too_slow": ("SequenceTrainer",), "members": ("EASE", "SequenceTrainer")})
-    assert slow[0] == "Left out sequence: no time is left to fit it on everything."
+    assert slow[0] == "Left out sequence: no time is left for it."
     assert any(sentence.endswith("of ease.") for sentence in slow)
 
 

@@ -214,3 +214,13 @@ def test_one_that_has_not_learned_says_so():
 
 def test_a_score_may_fall_by_counts_and_by_the_length_alone():
     assert rising((LENGTH, SUM, "Popular: score", "EASE: score", "Popular: distance to its best")) == [0, 1, 0, 1, 0]
+
+
+def test_no_tree_is_begun_after_the_time(ranker):
+    def grown(seconds):
+        return FeatureRanker(SMALL).learn(*lesson(), seed=0, seconds=seconds).boosters_
+
+    assert grown(600.0) == ranker.boosters_
+    few = grown(0.0)
+    assert [text.count("\nTree=") for text in few] == [1] * len(few)
+    assert len(few) == len(ranker.boosters_)

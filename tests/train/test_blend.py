@@ -349,6 +349,11 @@ class Backwards:
     """A reader that turns every list around, and remembers what it was taught with."""
 
     seen: list = field(default_factory=list)
+    given: list = field(default_factory=list)
+
+    def within(self, seconds):
+        self.given.append(seconds)
+        return self
 
     def taught(self, data, queries, slate, targets, runtime):
         self.seen.append((slate, targets))
@@ -370,3 +375,25 @@ def test_a_reader_learns_from_the_lists_that_it_reads_and_reads_no_others(runtim
     unlike = [len({item % 2 for item in row if item >= 0}) for row in slate.items]  # the oracle puts one taste first
     assert slate.k == (known if reads == "catalogue" else 50)
     assert set(unlike) == {2}
+
+
+def test_a_reader_has_the_time_that_the_parts_leave_and_is_not_trained_without_any(runtime):
+    reader = Backwards()
+    members = (oracle(), Popular())
+    Blend(BlendConfig(trees=False), members=members, reader=reader).fit(checkerboard(), runtime)
+    Blend(BlendConfig(trees=False, seconds=60.0), members=members, reader=reader).fit(checkerboard(), runtime)
+    assert reader.given[0] == np.inf
+    assert 30 < reader.given[1] < 60
+    fused, rankers, _ = Blend(BlendConfig(seconds=0.0), members=members, reader=reader).fit(checkerboard(), runtime)
+    assert len(reader.seen) == 2
+    assert fused.record["reader"] == {"used": False, "reason": "no time is left to train it"}
+    assert rankers == ()
+
+
+def test_without_time_no_trees_are_tried(runtime):
+    assert "trees" in learned(runtime, oracle(), oracle(sign=-0.5), seconds=600.0)[0].record["ndcg@10"]
+    lesson = Lesson(
+        BlendConfig(), (oracle(), oracle()), (), FeatureRanker(), *hold_out(checkerboard(), 40, runtime.rng("t"))[1:],
+        np.zeros(20, np.bool_), runtime, end=0.0,
+    )  # fmt: skip
+    assert "trees" not in lesson.learned()[2]["ndcg@10"]

@@ -18,7 +18,7 @@ def sentences(decision: Mapping[str, Any]) -> list[str]:
     n, members = decision["held_out"], decision["members"]
     if "used" not in decision:
         return [*said, f"{_listed(members)} with equal weights: {n} held-out likes are too few to learn from."]
-    said += [f"Left out {_word(part)}: no time is left to fit it on everything." for part in decision["too_slow"]]
+    said += [f"Left out {_word(part)}: no time is left for it." for part in decision["too_slow"]]
     said += [f"{_word(part)}: {better}." for part, better in _chosen_options(decision["trials"])]
     ways = ", ".join(f"{way} {value:.4f}" for way, value in decision["ndcg@10"].items())
     asked = [part for part in members if part not in decision["too_slow"]]

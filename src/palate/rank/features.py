@@ -1,6 +1,8 @@
 """The learned blend: boosted trees over what every retriever says of a candidate."""
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -52,9 +54,12 @@ class FeatureRanker:
     boosters_: tuple[str, ...] = ()
     scale_: float = 1.0
 
-    def learn(self, queries: Queries, slate: Slate, targets: Ints, seed: int) -> Self:
+    def learn(self, queries: Queries, slate: Slate, targets: Ints, seed: int, seconds: float = math.inf) -> Self:
         """A ranker that learned from slates (B, K) of which the targets (B,) were liked; slates without theirs teach
-        nothing. Returns `self` unchanged, not fitted, where none is left."""
+        nothing. Returns `self` unchanged, not fitted, where none is left.
+
+        seconds: after so many no tree is begun; how many there are then hangs on the machine.
+        """
         import lightgbm  # takes a second to load
 
         liked = (slate.items == targets[:, None]) & (slate.items != NO_ITEM)
@@ -89,7 +94,10 @@ class FeatureRanker:
             "verbosity": -1,
             "num_threads": 1,
         }
-        grown = [lightgbm.train({**chosen, "seed": seed + n}, table, config.trees) for n in range(config.boosters)]
+        start, grown = time.perf_counter(), []
+        for n in range(config.boosters):
+            late = _over(start + seconds * (n + 1) / config.boosters)
+            grown.append(lightgbm.train({**chosen, "seed": seed + n}, table, config.trees, callbacks=[late]))
         return replace(self, boosters_=tuple(booster.model_to_string() for booster in grown), scale_=scale)
 
     def rank(self, queries: Queries, slate: Slate) -> Slate:
@@ -129,6 +137,17 @@ class FeatureRanker:
         import lightgbm
 
         return [lightgbm.Booster(model_str=text) for text in self.boosters_]
+
+
+def _over(end: float) -> Callable[[Any], None]:
+    """What ends LightGBM's training after the tree that is not ready before `end`."""
+    from lightgbm.callback import EarlyStopException
+
+    def late(told: Any) -> None:
+        if time.perf_counter() > end:
+            raise EarlyStopException(told.iteration, [])
+
+    return late
 
 
 def _mean(told: Sequence[Any]) -> Floats:

@@ -69,9 +69,9 @@ class Blend:
         in_time, found = self._in_time(rest, queries, targets, runtime, end)
         blend = self._only(in_time)
         fitted = tuple(one.fitted for one in found)
-        lesson = Lesson(
-            self.config, fitted, blend.wish_weights, self.ranker, queries, targets, pretended, runtime, newest
-        )
+        ready = end - sum(one.again for one in found)
+        taught = queries, targets, pretended, runtime, newest, ready
+        lesson = Lesson(self.config, fitted, blend.wish_weights, self.ranker, *taught)
         (fused, rankers, _), shown, numbers = lesson.learned()
         give_back_memory()
         lists, given, numbers["lists"] = lesson.for_lists(fused, rankers)
@@ -79,7 +79,9 @@ class Blend:
         if self.reader:
             shown = given if reads_lists else shown
             asked = queries.take(slice(len(shown))), shown, targets[: len(shown)]
-            reader, numbers["reader"] = self.reader.taught(rest, *asked, runtime)
+            reader, numbers["reader"] = None, {"used": False, "reason": "no time is left to train it"}
+            if left := _left(ready):
+                reader, numbers["reader"] = self.reader.within(left).taught(rest, *asked, runtime)
             lists = lists or Stages(fused, rankers)  # what the reader does to lists of the other kind nobody asked
         heard = sorted({*_heard(fused), *(_heard(lists.retriever) if lists else ())})
         members = {place: _on_everything(found[place], data, runtime) for place in heard}
@@ -122,13 +124,14 @@ class Blend:
         Where the last ones took more than they were given the quickest are fitted nonetheless, within one share.
         """
         found: dict[int, Found] = {}
+        shares = len(self.members) + 1 + (self.reader is not None)
         for place, member in enumerate(self.members):
             share = _left(end) - sum(one.again for one in found.values())
-            share /= len(self.members) - place + 1
+            share /= shares - place
             if share > 0 or not found:
                 found[place] = chosen(member, rest, queries, targets, runtime, max(share, 0.0))
                 give_back_memory()
-        left, places = max(_left(end), self.config.seconds / (len(self.members) + 1)), []
+        left, places = max(_left(end), self.config.seconds / shares), []
         for place in sorted(found, key=lambda place: found[place].again):
             left -= found[place].again
             if left >= 0:

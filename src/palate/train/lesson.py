@@ -1,6 +1,7 @@
 """Held-out likes to weights and trees: what a blend of fitted retrievers learns."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -53,7 +54,7 @@ class Lesson:
     """What a blend learns from: members fitted without the held-out likes, the requests, and what was liked next.
 
     cold: (n_items,) the items that play cold ones; wish_weights: see `Fused`; ranker: trees that may be tried;
-    newest: further people who liked one of these next
+    newest: further people who liked one of these next; end: when all must be learned, by `time.perf_counter`
     """
 
     config: BlendConfig
@@ -65,6 +66,7 @@ class Lesson:
     cold: Bools
     runtime: Runtime
     newest: Asked | None = None
+    end: float = math.inf
 
     def learned(self) -> tuple[Stages, Slate, dict[str, Any]]:
         """What is used, learned from everybody; what each half is shown by it as the other half taught; and the numbers
@@ -76,7 +78,7 @@ class Lesson:
         ways, slates = {"best part": alone[best]}, dict[str, Slate]()
         if len(self.members) > 1:
             slates["weighted sum"] = self._crossed(choices)
-            if self.config.trees:
+            if self._time_for_trees:
                 slates["trees"] = self._crossed_trees(slates["weighted sum"])
         ways |= {way: self._quality(slate) for way, slate in slates.items()}
         used = max(ways, key=lambda way: ways[way])  # of equals the first, which is the simplest
@@ -111,7 +113,7 @@ class Lesson:
         several = len(self.members) > 1
         own = few._crossed(choices, lists)
         slates = {"as in the catalogue": slate, "weighted sum" if several else "options of their own": own}
-        if self.config.trees and several:
+        if self._time_for_trees and several:
             slates["trees"] = few._crossed_trees(own)
         ways = {way: few._quality(found) for way, found in slates.items()}
         used = max(ways, key=lambda way: ways[way])  # of equals the simplest
@@ -156,10 +158,15 @@ class Lesson:
         return Slate.stack(halves, halves[0].k).take(np.argsort(np.concatenate(self._halves)))
 
     def _trees(self, slate: Slate, rows: Longs | None = None) -> FeatureRanker:
-        """Trees that learned from these requests, or from all."""
+        """Trees that learned from these requests, or from all, in a quarter of the time that is left."""
         rows = np.arange(len(slate)) if rows is None else rows
         seed = int(self.runtime.rng("trees").integers(2**31))
-        return self.ranker.learn(self.queries.take(rows), slate.take(rows), self.targets[rows], seed)
+        quarter = (self.end - time.perf_counter()) / 4
+        return self.ranker.learn(self.queries.take(rows), slate.take(rows), self.targets[rows], seed, quarter)
+
+    @property
+    def _time_for_trees(self) -> bool:
+        return self.config.trees and time.perf_counter() < self.end
 
     def _fused(self, weights: Weights, *, tells: bool) -> Fused:
         return Fused(

@@ -92,6 +92,10 @@ class LLMTrainer:
     profiles: Mapping[str, str] = field(default_factory=dict)
     told: Told = lambda _: None
 
+    def within(self, seconds: float) -> "LLMTrainer":
+        """The same with so much time at most for tuning and asking."""
+        return replace(self, config=replace(self.config, seconds=min(self.config.seconds, seconds)))
+
     def taught(
         self, data: Dataset, queries: Queries, slate: Slate, targets: Ints, runtime: Runtime
     ) -> tuple[LLMRanker | None, dict[str, Any]]:

@@ -102,6 +102,10 @@ class RankerTrainer:
         }
         return replace(ranker or bare, record_={**record, **about})
 
+    def within(self, seconds: float) -> "RankerTrainer":
+        """The same with half of that time at most for training; reading what chooses and judges takes the rest."""
+        return replace(self, config=replace(self.config, seconds=min(self.config.seconds, seconds / 2)))
+
     def taught(
         self, data: Dataset, queries: Queries, slate: Slate, targets: Ints, runtime: Runtime
     ) -> tuple[CrossEncoder | None, dict[str, Any]]:
