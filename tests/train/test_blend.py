@@ -244,16 +244,16 @@ def test_each_part_has_a_share_of_the_time_that_fitting_the_others_leaves(runtim
         cost = costs[len(given)]
         now[0] += cost
         given.append(others[-1])
-        return Found(member, member, (), cost)
+        return Found(member, member, (), 0.8 * cost, 0.002 * cost)
 
     monkeypatch.setattr(module, "chosen", chosen)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     data = checkerboard()
     blend = Blend(BlendConfig(seconds=120.0), members=(oracle(), oracle(), oracle()))
-    places, found = blend._in_time(*hold_out(data, 20, np.random.default_rng(0)), runtime, 120.0)
+    places, found = blend._in_time(*hold_out(data, 20, np.random.default_rng(0)), runtime, 120.0, 100)
     assert given == pytest.approx(shares)
     assert places == kept
-    assert [one.again for one in found] == [costs[place] for place in kept]
+    assert [one.again for one in found] == [0.8 * costs[place] for place in kept]
 
 
 COLOURS = ("red", "green", "blue", "black")

@@ -14,7 +14,7 @@ from palate.retrieve.fuse import Fused
 from palate.runtime import Runtime, give_back_memory
 from palate.train.holdout import ENOUGH, Asked, hold_out, pretend_cold
 from palate.train.lesson import BlendConfig, Lesson, Stages
-from palate.train.search import Found, chosen, has_choices, within
+from palate.train.search import JUDGES, Found, chosen, has_choices, within
 from palate.types import Bools, Ints, Queries
 
 T = TypeVar("T")
@@ -66,7 +66,8 @@ class Blend:
         rest, queries, targets, pretended, newest = self._held_out(data, cold, runtime)
         if len(queries) < ENOUGH:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
-        in_time, found = self._in_time(rest, queries, targets, runtime, end)
+        often = 2 * (len(queries) + JUDGES) + (len(newest.queries) if newest else 0)  # that a lesson asks a member
+        in_time, found = self._in_time(rest, queries, targets, runtime, end, often)
         blend = self._only(in_time)
         fitted = tuple(one.fitted for one in found)
         ready = end - sum(one.again for one in found)
@@ -117,23 +118,25 @@ class Blend:
         return rest, queries.take(told), targets[told], pretended, newest
 
     def _in_time(
-        self, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, end: float
+        self, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, end: float, often: int
     ) -> tuple[list[int], list[Found]]:
-        """The places of the members that there is time to try, and to fit once more, and what was found of each.
+        """The places of the members that there is time to try, to ask so often, and to fit once more, and what was
+        found of each.
 
-        Where the last ones took more than they were given the quickest are fitted nonetheless, within one share.
+        Where the last ones took more than they were given the quickest are kept nonetheless, within one share.
         """
         found: dict[int, Found] = {}
+        owed: dict[int, float] = {}
         shares = len(self.members) + 1 + (self.reader is not None)
         for place, member in enumerate(self.members):
-            share = _left(end) - sum(one.again for one in found.values())
-            share /= shares - place
+            share = (_left(end) - sum(owed.values())) / (shares - place)
             if share > 0 or not found:
-                found[place] = chosen(member, rest, queries, targets, runtime, max(share, 0.0))
+                one = found[place] = chosen(member, rest, queries, targets, runtime, max(share, 0.0))
+                owed[place] = one.again + often * one.asking
                 give_back_memory()
         left, places = max(_left(end), self.config.seconds / shares), []
-        for place in sorted(found, key=lambda place: found[place].again):
-            left -= found[place].again
+        for place in sorted(owed, key=lambda place: owed[place]):
+            left -= owed[place]
             if left >= 0:
                 places.append(place)
         places = sorted(places) or [0]

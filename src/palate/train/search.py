@@ -23,26 +23,29 @@ EVENTS = 5_000_000  # read in all trials of a part together
 class Trial:
     """One setting that was tried.
 
-    options: those that differ from the defaults; quality: NDCG@10 of held-out likes; seconds: to fit and to ask
+    options: those that differ from the defaults; quality: NDCG@10 of held-out likes; seconds: to fit and to ask;
+    asking: of these, to ask
     """
 
     part: str
     options: Mapping[str, Any]
     quality: float
     seconds: float
+    asking: float
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
     """The best setting of a part, as it was and as it was fitted without the held-out likes, and all trials.
 
-    again: seconds that fitting it on everything takes, about
+    again: seconds that fitting it on everything takes, about; asking: those of a request
     """
 
     part: Any
     fitted: Retriever
     trials: tuple[Trial, ...]
     again: float
+    asking: float
 
 
 def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, seconds: float) -> Found:
@@ -58,8 +61,10 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
     def tried(part: Any, fit: Callable[[], Any]) -> tuple[Any, Trial]:
         begun = time.perf_counter()
         model = fit()
+        ready = time.perf_counter()
         found = float(quality(model.retrieve(queries, 10), targets).mean())
-        return model, Trial(type(part).__name__, _changed(part.config), found, time.perf_counter() - begun)
+        end = time.perf_counter()
+        return model, Trial(type(part).__name__, _changed(part.config), found, end - begun, end - ready)
 
     best = part = within(part, seconds)
     fitted, trial = tried(part, partial(part.fit, rest, runtime))
@@ -74,9 +79,11 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
         if trial.quality > max(one.quality for one in trials):
             best, fitted = other, model
         trials.append(trial)
-    took = max(trials, key=lambda one: one.quality).seconds
-    rest_of_it = isinstance(best, Trainer) and took < seconds
-    return Found(best, fitted, tuple(trials), min(took, seconds - took) if rest_of_it else took)
+    kept = max(trials, key=lambda one: one.quality)
+    again = kept.seconds - kept.asking
+    if isinstance(best, Trainer) and again < seconds:
+        again = min(again, seconds - again)
+    return Found(best, fitted, tuple(trials), again, kept.asking / max(len(queries), 1))
 
 
 def within(part: Any, seconds: float) -> Any:
