@@ -57,7 +57,7 @@ def _scale(found: Found) -> str:
         [
             "### A million events (`python -m benchmarks.scale`)\n",
             f"{found['events']:,} events of {found['users']:,} people on {found['items']:,} items, made by seed; "
-            "`balanced` is given 600 s, all others the time they take.\n",
+            f"`balanced` is given {found['balanced']['budget_s']:.0f} s, all others the time they take.\n",
             *_table(("recipe", "seconds to train", "peak MB", "lists of 10 a second", "machine"), trained),
             "",
             "Lists of 10 a second from 64 factors: learned ones, and even ones of which no tile can be skipped.\n",
