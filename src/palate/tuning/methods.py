@@ -32,7 +32,7 @@ METHODS: dict[str, Method] = {
     ),
     "adalora": Method(
         "low-rank additions whose ranks go where they count (Zhang et al., 2023, ICLR)",
-        BOTH, True, 1e-3, ("rank", "alpha", "dropout"),
+        BOTH, True, 1e-2, ("rank", "alpha", "dropout"),
     ),
     "prefix": Method(
         "keys and values before every layer's own (Li and Liang, 2021, ACL)", BOTH, False, 5e-3, ("virtual_tokens",)
