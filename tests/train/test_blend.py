@@ -1,6 +1,5 @@
 """Learning how to put retrievers together, with members that are right, wrong or of no use."""
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -179,23 +178,32 @@ def test_a_member_that_only_wishes_hear_stays(runtime):
 
 @dataclass(frozen=True, eq=False)
 class Slow(Oracle):
-    """Right, and a fifth of a second late."""
+    """Right, and 20 s late by the clock."""
+
+    clock: list = field(kw_only=True)
 
     def fit(self, data, runtime):
-        time.sleep(0.2)
+        self.clock[0] += 20
         return super().fit(data, runtime)
 
 
-def test_a_member_that_takes_longer_than_what_is_left_is_left_out(runtime):
-    slow = Slow()
-    fused, _, _ = learned(runtime, oracle(noise=9.0), slow, seconds=0.3)
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_a_member_that_takes_longer_than_what_is_left_is_left_out(runtime, clock):
+    slow = Slow(clock=clock)
+    fused, _, _ = learned(runtime, oracle(noise=9.0), slow, seconds=30.0)
     assert fused.record["too_slow"] == ("Slow",)
     assert [one.config.noise for one in fused.members] == [9]
     assert len(slow.fits) == 1
     assert learned(runtime, oracle(noise=9.0), slow)[0].record["too_slow"] == ()
 
 
-def test_without_any_time_the_first_member_answers(runtime):
+def test_without_any_time_the_first_member_answers(runtime, clock):
     trained = []
 
     class Trained(Oracle):
@@ -206,12 +214,12 @@ def test_without_any_time_the_first_member_answers(runtime):
         def refit(self, fitted, data, runtime):
             return fitted
 
-    fused, _, _ = learned(runtime, Slow(), Slow(), Trained(), seconds=0.1)
+    fused, _, _ = learned(runtime, Slow(clock=clock), Slow(clock=clock), Trained(), seconds=10.0)
     assert [type(one).__name__ for one in fused.members] == ["Slow"]
     assert trained == []
 
 
-def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime):
+def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime, clock):
     trained = []
 
     class Trained(Oracle):
@@ -222,8 +230,8 @@ def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime
         def refit(self, fitted, data, runtime):
             return fitted
 
-    learned(runtime, Slow(), Slow(), Trained(), seconds=2.0)
-    assert 0 < trained[0] <= (2.0 - 2 * 0.2 - 2 * 0.2) / 2
+    learned(runtime, Slow(clock=clock), Slow(clock=clock), Trained(), seconds=200.0)
+    assert trained == [(200.0 - 2 * 20.0 - 2 * 20.0) / 2]
 
 
 @pytest.mark.parametrize(
@@ -237,17 +245,18 @@ def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime
         ((70, 5, 5), (30,), [0]),
     ],
 )
-def test_each_part_has_a_share_of_the_time_that_fitting_the_others_leaves(runtime, monkeypatch, costs, shares, kept):
-    now, given = [0.0], []
+def test_each_part_has_a_share_of_the_time_that_fitting_the_others_leaves(
+    runtime, monkeypatch, clock, costs, shares, kept
+):
+    given = []
 
     def chosen(member, *others):
         cost = costs[len(given)]
-        now[0] += cost
+        clock[0] += cost
         given.append(others[-1])
         return Found(member, member, (), 0.8 * cost, 0.002 * cost)
 
     monkeypatch.setattr(module, "chosen", chosen)
-    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     data = checkerboard()
     blend = Blend(BlendConfig(seconds=120.0), members=(oracle(), oracle(), oracle()))
     places, found = blend._in_time(*hold_out(data, 20, np.random.default_rng(0)), runtime, 120.0, 100)

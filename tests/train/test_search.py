@@ -108,3 +108,17 @@ def test_a_network_is_brought_up_to_date_in_what_its_training_left(lesson, runti
     learner = Learner()
     monkeypatch.setattr(search.time, "perf_counter", lambda: learner.clock[0])
     assert chosen(learner, *lesson, runtime, seconds).again == again
+
+
+def test_what_only_asking_reads_does_not_make_the_last_fit_shorter(lesson, runtime, monkeypatch):
+    clock = [0.0]
+
+    class Slow(Oracle):
+        def fit(self, data, runtime):
+            clock[0] += 7
+            return super().fit(data, runtime)
+
+    monkeypatch.setattr(search.time, "perf_counter", lambda: clock[0])
+    found = chosen(Slow(TunableConfig(sign=1.0)), *lesson, runtime, np.inf)
+    assert found.part.config.noise == 0.0  # chosen without another fit
+    assert found.again == 7

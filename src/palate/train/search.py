@@ -68,7 +68,7 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
 
     best = part = within(part, seconds)
     fitted, trial = tried(part, partial(part.fit, rest, runtime))
-    trials = [trial]
+    trials, again, ask = [trial], trial.seconds - trial.asking, trial.asking
     choices = worth_trying(part.config, lambda: multi_hot(rest.items).nnz > 0)
     for name, value, asking in choices[: EVENTS // max(len(rest.events), 1)]:
         if time.perf_counter() - start + 2 * max(one.seconds for one in trials) > seconds:
@@ -77,13 +77,12 @@ def chosen(part: Any, rest: Dataset, queries: Queries, targets: Ints, runtime: R
         refit = partial(replace, fitted, config=other.config) if asking else partial(other.fit, rest, runtime)
         model, trial = tried(other, refit)
         if trial.quality > max(one.quality for one in trials):
-            best, fitted = other, model
+            best, fitted, ask = other, model, trial.asking
+            again = again if asking else trial.seconds - trial.asking
         trials.append(trial)
-    kept = max(trials, key=lambda one: one.quality)
-    again = kept.seconds - kept.asking
     if isinstance(best, Trainer) and again < seconds:
         again = min(again, seconds - again)
-    return Found(best, fitted, tuple(trials), again, kept.asking / max(len(queries), 1))
+    return Found(best, fitted, tuple(trials), again, ask / max(len(queries), 1))
 
 
 def within(part: Any, seconds: float) -> Any:
