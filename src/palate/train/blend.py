@@ -66,7 +66,8 @@ class Blend:
         rest, queries, targets, pretended, newest = self._held_out(data, cold, runtime)
         if len(queries) < ENOUGH:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
-        often = 2 * (len(queries) + min(len(queries), JUDGES)) + (len(newest.queries) if newest else 0)  # as a `Lesson` asks
+        # a lesson asks everybody twice, the judges twice about short lists, and those who liked newcomers
+        often = 2 * (len(queries) + min(len(queries), JUDGES)) + (len(newest.queries) if newest else 0)
         in_time, found = self._in_time(rest, queries, targets, runtime, end, often)
         blend = self._only(in_time)
         fitted = tuple(one.fitted for one in found)
