@@ -187,6 +187,20 @@ class Slow(Oracle):
         return super().fit(data, runtime)
 
 
+@dataclass(frozen=True, eq=False)
+class Trained(Oracle):
+    """Remembers the time that it is given to train."""
+
+    given: list = field(default_factory=list)
+
+    def within(self, seconds):
+        self.given.append(seconds)
+        return self
+
+    def refit(self, fitted, data, runtime):
+        return fitted
+
+
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
@@ -204,34 +218,16 @@ def test_a_member_that_takes_longer_than_what_is_left_is_left_out(runtime, clock
 
 
 def test_without_any_time_the_first_member_answers(runtime, clock):
-    trained = []
-
-    class Trained(Oracle):
-        def within(self, seconds):
-            trained.append(seconds)
-            return self
-
-        def refit(self, fitted, data, runtime):
-            return fitted
-
-    fused, _, _ = learned(runtime, Slow(clock=clock), Slow(clock=clock), Trained(), seconds=10.0)
+    trained = Trained()
+    fused, _, _ = learned(runtime, Slow(clock=clock), Slow(clock=clock), trained, seconds=10.0)
     assert [type(one).__name__ for one in fused.members] == ["Slow"]
-    assert trained == []
+    assert trained.given == []
 
 
 def test_what_fitting_the_others_on_everything_takes_is_no_time_to_train(runtime, clock):
-    trained = []
-
-    class Trained(Oracle):
-        def within(self, seconds):
-            trained.append(seconds)
-            return self
-
-        def refit(self, fitted, data, runtime):
-            return fitted
-
-    learned(runtime, Slow(clock=clock), Slow(clock=clock), Trained(), seconds=200.0)
-    assert trained == [(200.0 - 2 * 20.0 - 2 * 20.0) / 2]
+    trained = Trained()
+    learned(runtime, Slow(clock=clock), Slow(clock=clock), trained, seconds=200.0)
+    assert trained.given == [(200.0 - 2 * 20.0 - 2 * 20.0) / 2]
 
 
 @pytest.mark.parametrize(
@@ -397,12 +393,3 @@ def test_a_reader_has_the_time_that_the_parts_leave_and_is_not_trained_without_a
     assert len(reader.seen) == 2
     assert fused.record["reader"] == {"used": False, "reason": "no time is left to train it"}
     assert rankers == ()
-
-
-def test_without_time_no_trees_are_tried(runtime):
-    assert "trees" in learned(runtime, oracle(), oracle(sign=-0.5), seconds=600.0)[0].record["ndcg@10"]
-    lesson = Lesson(
-        BlendConfig(), (oracle(), oracle()), (), FeatureRanker(), *hold_out(checkerboard(), 40, runtime.rng("t"))[1:],
-        np.zeros(20, np.bool_), runtime, end=0.0,
-    )  # fmt: skip
-    assert "trees" not in lesson.learned()[2]["ndcg@10"]
