@@ -1,5 +1,7 @@
 """Data with a known right answer, shared by all tests."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,14 @@ def board() -> Dataset:
 @pytest.fixture
 def runtime() -> Runtime:
     return Runtime(seed=0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that `perf_counter` tells, which stands still unless a test moves it."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Options chosen on held-out likes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from palate.retrieve.neighbours import ItemKNN
 from palate.train import search
 from palate.train.holdout import hold_out
 from palate.train.search import chosen
-from train.test_blend import Oracle, OracleConfig, oracle
+from train.test_blend import Oracle, OracleConfig, Slow, Trained, oracle
 
 
 @options
@@ -87,38 +87,16 @@ def test_a_part_without_declared_values_is_tried_once(lesson, runtime):
 
 
 @dataclass(frozen=True, eq=False)
-class Learner(Oracle):
+class Learner(Trained, Slow):
     """Trains for 20 s by the clock."""
-
-    clock: list = field(default_factory=lambda: [0.0])
-
-    def fit(self, data, runtime):
-        self.clock[0] += 20
-        return super().fit(data, runtime)
-
-    def within(self, seconds):
-        return self
-
-    def refit(self, fitted, data, runtime):
-        return fitted
 
 
 @pytest.mark.parametrize(("seconds", "again"), [(30.0, 10.0), (50.0, 20.0), (10.0, 20.0), (np.inf, 20.0)])
-def test_a_network_is_brought_up_to_date_in_what_its_training_left(lesson, runtime, monkeypatch, seconds, again):
-    learner = Learner()
-    monkeypatch.setattr(search.time, "perf_counter", lambda: learner.clock[0])
-    assert chosen(learner, *lesson, runtime, seconds).again == again
+def test_a_network_is_brought_up_to_date_in_what_its_training_left(lesson, runtime, clock, seconds, again):
+    assert chosen(Learner(clock=clock), *lesson, runtime, seconds).again == again
 
 
-def test_what_only_asking_reads_does_not_make_the_last_fit_shorter(lesson, runtime, monkeypatch):
-    clock = [0.0]
-
-    class Slow(Oracle):
-        def fit(self, data, runtime):
-            clock[0] += 7
-            return super().fit(data, runtime)
-
-    monkeypatch.setattr(search.time, "perf_counter", lambda: clock[0])
-    found = chosen(Slow(TunableConfig(sign=1.0)), *lesson, runtime, np.inf)
+def test_what_only_asking_reads_does_not_make_the_last_fit_shorter(lesson, runtime, clock):
+    found = chosen(Slow(TunableConfig(sign=1.0), clock=clock), *lesson, runtime, np.inf)
     assert found.part.config.noise == 0.0  # chosen without another fit
-    assert found.again == 7
+    assert found.again == 20

@@ -58,7 +58,7 @@ class FeatureRanker:
         """A ranker that learned from slates (B, K) of which the targets (B,) were liked; slates without theirs teach
         nothing. Returns `self` unchanged, not fitted, where none is left.
 
-        seconds: after so many no tree is begun; how many there are then hangs on the machine.
+        seconds: after so many no tree but a booster's first is begun; how many there are then hangs on the machine.
         """
         import lightgbm  # takes a second to load
 

@@ -68,8 +68,8 @@ class Blend:
             return Stages(self._as_given(data, runtime, {"members": _names(self.members), "held_out": len(queries)}))
         # a lesson asks everybody twice, the judges twice about short lists, and those who liked newcomers
         often = 2 * (len(queries) + min(len(queries), JUDGES)) + (len(newest.queries) if newest else 0)
-        in_time, found = self._in_time(rest, queries, targets, runtime, end, often)
-        blend = self._only(in_time)
+        in_time, tried = self._in_time(rest, queries, targets, runtime, end, often)
+        blend, found = self._only(in_time), [tried[place] for place in in_time]
         fitted = tuple(one.fitted for one in found)
         ready = end - sum(one.again for one in found)
         taught = queries, targets, pretended, runtime, newest, ready
@@ -94,7 +94,7 @@ class Blend:
             "held_out": len(queries),
             **numbers,
             **_tuned([one.part for one in found], fitted),
-            "trials": tuple(asdict(trial) for one in found for trial in one.trials),
+            "trials": tuple(asdict(trial) for one in tried.values() for trial in one.trials),
         }
 
         def served(one: Fused) -> Fused:
@@ -120,9 +120,9 @@ class Blend:
 
     def _in_time(
         self, rest: Dataset, queries: Queries, targets: Ints, runtime: Runtime, end: float, often: int
-    ) -> tuple[list[int], list[Found]]:
-        """The places of the members that there is time to try, to ask so often, and to fit once more, and what was
-        found of each.
+    ) -> tuple[list[int], dict[int, Found]]:
+        """The places of the members that there is time to ask so often and to fit once more, and what was found of all
+        that there was time to try, by place.
 
         Where the last ones took more than they were given the quickest are kept nonetheless, within one share.
         """
@@ -140,8 +140,7 @@ class Blend:
             left -= owed[place]
             if left >= 0:
                 places.append(place)
-        places = sorted(places) or [0]
-        return places, [found[place] for place in places]
+        return sorted(places) or [0], found
 
     def _only(self, places: Sequence[int]) -> "Blend":
         """The same with these members."""
